@@ -1,0 +1,1 @@
+"""Mechanics with no AWS in them; imports nothing else of this program."""

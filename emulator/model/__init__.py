@@ -1,0 +1,1 @@
+"""The records: what the emulator knows, and the moves each record may make."""

@@ -1,0 +1,1 @@
+"""Networks: addresses and, later, packet filters and bridges."""

@@ -1,0 +1,1 @@
+"""What AWS means: one package or module for each service, over one dispatcher."""

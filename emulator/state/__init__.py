@@ -1,0 +1,1 @@
+"""Where records live: account, region, kind of record, id."""

@@ -1,0 +1,1 @@
+"""Virtual machine managers: one interface, one package for each."""

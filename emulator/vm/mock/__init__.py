@@ -1,0 +1,1 @@
+"""The manager that keeps records only."""

@@ -1,0 +1,1 @@
+"""HTTP: the server, the API's front door, health and administration."""

@@ -1,0 +1,1 @@
+"""AWS's protocols without I/O, driven by botocore's service models."""

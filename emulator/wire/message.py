@@ -1,0 +1,43 @@
+"""An HTTP request and its answer as values; ``wire`` and ``web`` speak in these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+
+@attrs.frozen
+class HttpRequest:
+    """One complete request, as the server read it.
+
+    Attributes:
+        method: upper case, such as ``POST``.
+        path: the target's path, percent-encoding kept, always starting with ``/``.
+        query: what follows ``?``, undecoded, without it; may be empty.
+        headers: names in lower case; repeated headers joined by ``", "``.
+        body: the whole body, chunks joined.
+        peer: the client's address and port.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    body: bytes = b""
+    peer: tuple[str, int] = ("", 0)
+
+
+@attrs.frozen
+class HttpResponse:
+    """One complete answer; the server adds Content-Length, Date and Connection.
+
+    Attributes:
+        status: such as 200.
+        body: pieces that are sent one after the other.
+        headers: names in the spelling to be sent.
+    """
+
+    status: int
+    body: Sequence[bytes] = ()
+    headers: Sequence[tuple[str, str]] = ()
