@@ -1,0 +1,50 @@
+# Every target is safe to repeat; whatever is longer than a few lines is in scripts/.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+INSTALLED_FROM := pyproject.toml scripts/venv
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check venv lint unit bench changes clean
+
+help: ## Say what can be made
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; \
+	  do printf '  make %-8s %s\n' "$$target" "$$text"; done
+
+run: $(RUNTIME) ## Start the emulator on port 4566
+	@exec $(BIN)/ec2-emulator start
+
+test: $(DEV) ## Run everything this machine can run, and say what was skipped and why
+	@scripts/test
+
+check: lint unit ## Lint, types and unit tests, in under a minute
+
+venv: $(DEV) ## Make .venv, with .venv/bin/ec2-emulator and the development tools
+
+lint: $(DEV)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+unit: $(DEV)
+	@$(BIN)/pytest -q tests/unit
+
+bench: $(RUNTIME) ## Compare with moto, ministack and a bare echo; BENCH=--quick for a short run
+	@scripts/system-package wrk wrk
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+changes: $(DEV) ## Show the change notes of the next release
+	@$(BIN)/towncrier build --draft
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .bench .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(RUNTIME): $(INSTALLED_FROM)
+	@scripts/venv $(VENV)
+	@touch $@
+
+$(DEV): $(INSTALLED_FROM)
+	@scripts/venv $(VENV) dev
+	@touch $(RUNTIME) $@

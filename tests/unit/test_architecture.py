@@ -1,0 +1,212 @@
+"""Holds the import arrows of docs/architecture.md, and who may touch the outside world."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# Every part of the program, and the parts it may import besides itself. A module belongs
+# to the longest name here that it begins with. Imports for type checkers count too: an
+# arrow that exists only in annotations still couples two parts.
+MAY_IMPORT: Mapping[str, frozenset[str]] = {
+    part: frozenset(others.split())
+    for part, others in {
+        "core": "",
+        "config": "",
+        "model": "core",
+        "catalog": "core",
+        "wire": "core",
+        "state": "model core",
+        "vm.interface": "model core",
+        "vm.seed": "vm.interface model core",
+        "vm.disks": "vm.interface model core",
+        "vm.mock": "vm.interface vm.seed vm.disks model core",
+        "vm.docker": "vm.interface vm.seed vm.disks model core",
+        "vm.libvirt": "vm.interface vm.seed vm.disks model core",
+        "vm.virtualbox": "vm.interface vm.seed vm.disks model core",
+        "vm.reconcile": "vm.interface state model core",
+        "vm.registry": "vm.interface vm.mock vm.docker vm.libvirt vm.virtualbox model core",
+        "net": "vm.interface state model core",
+        "services": "wire state model catalog net vm.interface core",
+        "imds": "state model catalog core",
+        "web": "services wire state core",
+        "app": (
+            "web services imds net wire state model catalog core config vm.interface"
+            " vm.registry vm.reconcile vm.mock vm.docker vm.libvirt vm.virtualbox"
+        ),
+        "cli": "app services wire catalog config core",
+        "__main__": "cli",
+    }.items()
+}
+
+# What reaches outside the program, and the only modules that may.
+ONLY_IN: Mapping[str, frozenset[str]] = {
+    name: frozenset(modules.split())
+    for name, modules in {
+        "twisted.internet.reactor": "emulator.app",
+        "os.environ": "emulator.config",
+        "os.getenv": "emulator.config",
+        "subprocess": "emulator.core.process",
+        "docker": "emulator.vm.docker.blocking",
+        "libvirt": "emulator.vm.libvirt.blocking",
+    }.items()
+}
+
+MODULES: Mapping[str, str] = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): (
+        path.read_text(encoding="utf-8")
+    )
+    for path in sorted((ROOT / "emulator").rglob("*.py"))
+}
+
+
+def imported_names(tree: ast.AST) -> Iterator[str]:
+    """Everything a module imports, dotted: ``from a import b`` is both ``a`` and ``a.b``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: a relative import"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def uses(tree: ast.AST, name: str) -> bool:
+    """Whether a module imports a name, or spells it out as ``os.environ``."""
+    if any(f"{used}.".startswith(f"{name}.") for used in imported_names(tree)):
+        return True
+    attributes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    return any(
+        isinstance(node.value, ast.Name) and f"{node.value.id}.{node.attr}" == name
+        for node in attributes
+    )
+
+
+def part_of(module: str) -> str | None:
+    """The part a dotted name belongs to, or None for the bare packages above the parts."""
+    own = module.removeprefix("emulator.")
+    fitting = [part for part in MAY_IMPORT if own == part or own.startswith(f"{part}.")]
+    return max(fitting, key=len, default=None)
+
+
+def violations(module: str, source: str) -> list[str]:
+    """Every arrow that a module draws and may not, and every outside thing it may not use."""
+    tree = ast.parse(source)
+    part = part_of(module)
+    allowed = MAY_IMPORT[part] | {part} if part else frozenset[str]()
+    ours = {name for name in imported_names(tree) if name.startswith("emulator.")}
+    found = [
+        f"{module} imports {name}"
+        for name in sorted(ours)
+        if (target := part_of(name)) and target not in allowed
+    ]
+    reached = (name for name, modules in ONLY_IN.items() if module not in modules)
+    return found + [f"{module} uses {name}" for name in reached if uses(tree, name)]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_its_part_may(module: str) -> None:
+    assert violations(module, MODULES[module]) == []
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.count(".") > 0])
+def test_every_module_belongs_to_a_part(module: str) -> None:
+    assert module == "emulator.vm" or part_of(module), (
+        f"{module} is in no part; give it a row here and in docs/architecture.md"
+    )
+
+
+def test_the_parts_form_no_circle() -> None:
+    settled: set[str] = set()
+    while ready := {part for part, others in MAY_IMPORT.items() if others <= settled} - settled:
+        settled |= ready
+
+    assert settled == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "found"),
+    [
+        (
+            "emulator.core.ids",
+            "import emulator.model.row",
+            ["emulator.core.ids imports emulator.model.row"],
+        ),
+        (
+            "emulator.services.ec2.vpc",
+            "from emulator.vm.mock import manager",
+            [
+                "emulator.services.ec2.vpc imports emulator.vm.mock",
+                "emulator.services.ec2.vpc imports emulator.vm.mock.manager",
+            ],
+        ),
+        (
+            "emulator.services.ec2.vpc",
+            "from emulator import web",
+            ["emulator.services.ec2.vpc imports emulator.web"],
+        ),
+        (
+            "emulator.vm.docker.manager",
+            "from emulator.vm import mock",
+            ["emulator.vm.docker.manager imports emulator.vm.mock"],
+        ),
+        (
+            "emulator.model.vpc",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import emulator.state",
+            ["emulator.model.vpc imports emulator.state"],
+        ),
+        (
+            "emulator.services.ec2.vpc",
+            "def late():\n    import emulator.app",
+            ["emulator.services.ec2.vpc imports emulator.app"],
+        ),
+        (
+            "emulator.web.server",
+            "from twisted.internet import reactor",
+            ["emulator.web.server uses twisted.internet.reactor"],
+        ),
+        (
+            "emulator.core.clock",
+            "import os\nhome = os.environ['HOME']",
+            ["emulator.core.clock uses os.environ"],
+        ),
+        (
+            "emulator.core.clock",
+            "from os import getenv",
+            ["emulator.core.clock uses os.getenv"],
+        ),
+        (
+            "emulator.vm.libvirt.manager",
+            "from subprocess import run",
+            ["emulator.vm.libvirt.manager uses subprocess"],
+        ),
+        (
+            "emulator.vm.docker.manager",
+            "import docker.errors",
+            ["emulator.vm.docker.manager uses docker"],
+        ),
+    ],
+)
+def test_a_forbidden_import_is_found(module: str, source: str, found: list[str]) -> None:
+    assert found == violations(module, source)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("emulator.services.ec2.vpc", "from emulator.services.ec2 import subnet"),
+        ("emulator.services.ec2.vpc", "from emulator.vm.interface import VMManager"),
+        ("emulator.app", "from twisted.internet import reactor\nimport emulator.vm.docker"),
+        ("emulator.config", "import os\nenv = os.environ"),
+        ("emulator.vm.docker.manager", "from emulator.vm.docker import blocking"),
+        ("emulator.core.process", "import subprocess"),
+        ("emulator.vm.docker.manager", "def stop(docker):\n    docker.stop()"),
+    ],
+)
+def test_an_allowed_import_passes(module: str, source: str) -> None:
+    assert violations(module, source) == []
