@@ -78,17 +78,29 @@ def _by_id(region: str) -> Mapping[str, StockImage]:
 
 @functools.cache
 def _stock_images(region: str) -> tuple[StockImage, ...]:
-    catalogue = _catalogue()
-    images: list[StockImage] = []
-    for family in _families(catalogue):
-        owner = catalogue["owners"][family["owner"]]
-        images.extend(_family_images(family, owner, region))
-    by_owner_id = {owner["id"]: owner for owner in catalogue["owners"].values()}
-    images.extend(
-        _legacy_image(old, by_owner_id[old["owner_id"]], region)
-        for old in files.read("legacy_images.json")
+    owners = _catalogue()["owners"]
+    return tuple(_of_region(prototype, owners[owner], region) for owner, prototype in _prototypes())
+
+
+def _of_region(prototype: StockImage, owner: Facts, region: str) -> StockImage:
+    """Return the image with the ids it has in a region, and the owner it has there."""
+    name = prototype.name
+    owner_id = owner.get(REGIONS[region].partition, owner["id"])
+    return attrs.evolve(
+        prototype,
+        image_id=prototype.image_id or _id("ami", region, name),
+        owner_id=owner_id,
+        image_location=f"{owner['alias'] or owner_id}/{name}",
+        block_device_mappings=tuple(
+            _with_snapshot(region, name, mapping) for mapping in prototype.block_device_mappings
+        ),
     )
-    return tuple(images)
+
+
+def _with_snapshot(region: str, name: str, mapping: BlockDeviceMapping) -> BlockDeviceMapping:
+    device = mapping["DeviceName"]
+    snapshot_id = _id("snap", region, name, device)
+    return {"DeviceName": device, "Ebs": {**mapping["Ebs"], "SnapshotId": snapshot_id}}
 
 
 @functools.cache
@@ -97,14 +109,25 @@ def _catalogue() -> Facts:
     return catalogue
 
 
-def _families(catalogue: Facts) -> Iterator[Facts]:
-    """Yield each family with what its group says of all its families."""
-    for group in catalogue["groups"]:
-        for family in group["families"]:
-            yield {**group, **family}
+@functools.cache
+def _prototypes() -> tuple[tuple[str, StockImage], ...]:
+    """Return owner and image, without what differs from region to region, for every image."""
+    catalogue = _catalogue()
+    current = (
+        (family["owner"], image)
+        for group in catalogue["groups"]
+        for family in ({**group, **family} for family in group["families"])
+        for image in _family_images(family, catalogue["owners"][family["owner"]])
+    )
+    owners = {owner["id"]: (name, owner) for name, owner in catalogue["owners"].items()}
+    legacy = (
+        (owners[old["owner_id"]][0], _legacy_image(old, owners[old["owner_id"]][1]))
+        for old in files.read("legacy_images.json")
+    )
+    return (*current, *legacy)
 
 
-def _family_images(family: Facts, owner: Facts, region: str) -> Iterator[StockImage]:
+def _family_images(family: Facts, owner: Facts) -> Iterator[StockImage]:
     """Yield the images of a family: every variant, architecture and release."""
     newest = len(family["releases"]) - 1
     for each in family.get("each", [""]):
@@ -120,30 +143,27 @@ def _family_images(family: Facts, owner: Facts, region: str) -> Iterator[StockIm
                     "major": version.split("-")[0],
                     "date": f"{_day(day):%Y-%m-%d}",
                 }
-                yield _image(family, owner, region, words, latest=number == newest)
+                yield _image(family, owner, words, latest=number == newest)
 
 
-def _image(
-    family: Facts, owner: Facts, region: str, words: Mapping[str, str], *, latest: bool
-) -> StockImage:
+def _image(family: Facts, owner: Facts, words: Mapping[str, str], *, latest: bool) -> StockImage:
     architecture = words["architecture"]
     name = family["name"].format_map(words)
-    owner_id = owner.get(REGIONS[region].partition, owner["id"])
     docker = family["docker"]
     # Parameters that name a version exist for each one; the others follow the newest.
     parameters = [p for p in family.get("parameters", ()) if latest or "{version}" in p]
     deprecated = family.get("deprecated")
     return StockImage(
-        image_id=family.get("id") or _id("ami", region, name),
+        image_id=family.get("id", ""),
         name=name,
         description=family["description"].format_map(words),
-        owner_id=owner_id,
+        owner_id="",
         owner_alias=owner["alias"],
         architecture=architecture,
         creation_date=_moment(words["date"], name),
         root_device_name=family["disks"][0][0],
-        block_device_mappings=tuple(_mapping(region, name, *disk) for disk in family["disks"]),
-        image_location=f"{owner['alias'] or owner_id}/{name}",
+        block_device_mappings=tuple(_mapping(*disk) for disk in family["disks"]),
+        image_location="",
         docker_image=docker and docker.format_map(words),
         login_user=family["user"],
         platform="windows" if family.get("windows") else None,
@@ -169,7 +189,7 @@ _LEGACY_SYSTEMS = (
     ("Ubuntu CUDA9", "ubuntu:16.04", "ubuntu"),
     ("", None, "ec2-user"),
 )
-# What a Windows AMI's name holds → its licence: platform details and usage operation.
+# What an old AMI's name holds → its licence: platform details and usage operation.
 _LEGACY_LICENCES = {
     "_Standard-": ("Windows with SQL Server Standard", "RunInstances:0006"),
     "_Web-": ("Windows with SQL Server Web", "RunInstances:0202"),
@@ -180,7 +200,7 @@ _LEGACY_LICENCES = {
 }
 
 
-def _legacy_image(old: Facts, owner: Facts, region: str) -> StockImage:
+def _legacy_image(old: Facts, owner: Facts) -> StockImage:
     """Return one of the AMIs whose ids are written into scripts: the same in every region."""
     name = old["name"]
     system = next(system for system in _LEGACY_SYSTEMS if name.startswith(system[0]))
@@ -192,13 +212,13 @@ def _legacy_image(old: Facts, owner: Facts, region: str) -> StockImage:
         image_id=old["ami_id"],
         name=name,
         description=old["description"],
-        owner_id=old["owner_id"],
+        owner_id="",
         owner_alias=owner["alias"],
         architecture=old["architecture"],
         creation_date=_moment("-".join(found.groups()) if found else "2017-10-13", name),
         root_device_name=old["root_device_name"],
-        block_device_mappings=(_mapping(region, name, old["root_device_name"], size_gib, "gp2"),),
-        image_location=f"{owner['alias']}/{name}",
+        block_device_mappings=(_mapping(old["root_device_name"], size_gib, "gp2"),),
+        image_location="",
         docker_image=system[1],
         login_user=system[2],
         platform="windows" if old["windows"] else None,
@@ -207,13 +227,10 @@ def _legacy_image(old: Facts, owner: Facts, region: str) -> StockImage:
     )
 
 
-def _mapping(
-    region: str, image: str, device: str, size_gib: int, volume_type: str
-) -> BlockDeviceMapping:
+def _mapping(device: str, size_gib: int, volume_type: str) -> BlockDeviceMapping:
     ebs: dict[str, object] = {
         "DeleteOnTermination": True,
         "Encrypted": False,
-        "SnapshotId": _id("snap", region, image, device),
         "VolumeSize": size_gib,
         "VolumeType": volume_type,
     }
