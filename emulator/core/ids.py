@@ -1,0 +1,38 @@
+"""Identifiers: random in the program, repeatable in tests, derived where they must be stable."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import uuid
+
+import attrs
+
+
+@attrs.frozen
+class Ids:
+    """Makes identifiers from one source of randomness; none of them is a secret."""
+
+    random: random.Random
+
+    def resource(self, prefix: str) -> str:
+        """Return ``<prefix>-`` and 17 hexadecimal digits, as AWS's long ids are."""
+        return f"{prefix}-{self.random.getrandbits(68):017x}"
+
+    def request(self) -> str:
+        """Return a request id in the form of a UUID."""
+        digits = f"{self.random.getrandbits(128):032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+    def uuid(self) -> str:
+        """Return a version 4 UUID."""
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def digits(self, count: int) -> str:
+        """Return ``count`` lower-case hexadecimal digits."""
+        return f"{self.random.getrandbits(4 * count):0{count}x}"
+
+
+def derived(prefix: str, *parts: str) -> str:
+    """Return the id that these parts always have, such as a default VPC's in its region."""
+    return f"{prefix}-{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:17]}"

@@ -1,0 +1,124 @@
+"""What every record is: an id, tags, and someone who is told when it changes.
+
+A record's fields are assigned, never mutated in place: lists are tuples and maps are
+replaced whole. Only so can a table keep its indexes and the kept XML of records true.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
+
+import attrs
+
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
+
+C = TypeVar("C", bound=type)
+
+
+class Watcher(Protocol):
+    """Whoever holds a row and wants to know of its changes."""
+
+    @abstractmethod
+    def changing(self, row: Row, name: str, value: Any) -> None:
+        """Hear that ``row``'s field ``name`` is about to become ``value``."""
+
+    @abstractmethod
+    def changed(self, row: Row) -> None:
+        """Hear that something a reader of ``row`` may have seen is different now."""
+
+
+class IllegalMoveError(Exception):
+    """A record was asked to make a move that its table of moves does not have."""
+
+
+def _announce(row: Row, field: attrs.Attribute[Any], value: Any) -> Any:
+    watcher = row.watcher
+    if watcher is not None:
+        watcher.changing(row, field.name, value)
+    return value
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(attrs.field,))
+def record(cls: C) -> C:
+    """Make a class a record: keyword-only attrs fields in slots that announce changes."""
+    return attrs.define(eq=False, kw_only=True, on_setattr=_announce, weakref_slot=False)(cls)
+
+
+def _quiet(default: Any = None) -> Any:
+    """Return a field of the machinery, which announces nothing and is not initialised."""
+    return attrs.field(default=default, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
+
+
+@record
+class Row:
+    """One resource.
+
+    Class attributes:
+        PREFIX: what its ids start with, without the dash; empty when ids have no prefix.
+        RESOURCE_TYPE: its name in TagSpecifications and DescribeTags, empty if untaggable.
+        INDEXES: fields by which tables look rows up; a tuple value indexes each item.
+        MOVES: for each state, the states that may follow.
+
+    Attributes:
+        id: unique among rows of its kind in one account and region.
+        tags: in the order in which they were given.
+        watcher: the table that holds the row.
+        fragment: the row's kept rendering, until something it shows changes.
+        readers: rows whose kept rendering shows something of this row.
+        sources: what this row's own kept rendering was made from.
+        sequence: the row's place in its table, growing with every addition.
+    """
+
+    PREFIX: ClassVar[str] = ""
+    RESOURCE_TYPE: ClassVar[str] = ""
+    INDEXES: ClassVar[tuple[str, ...]] = ()
+    MOVES: ClassVar[Mapping[str, frozenset[str]]] = MappingProxyType({})
+
+    id: str
+    tags: Mapping[str, str] = NO_TAGS
+
+    watcher: Watcher | None = _quiet()
+    fragment: bytes | None = _quiet()
+    readers: set[Row] | None = _quiet()
+    sources: tuple[Any, ...] = _quiet(())
+    sequence: int = _quiet(0)
+
+    def touch(self) -> None:
+        """Say that a part of the row changed that is not a field of its own."""
+        if self.watcher is not None:
+            self.watcher.changed(self)
+
+
+S = TypeVar("S", bound="Stateful")
+
+
+@record
+class Stateful(Row):
+    """A resource whose life is a table of moves."""
+
+    state: str
+
+    def may(self, state: str) -> bool:
+        """Tell whether ``state`` may follow the present one."""
+        return state in self.MOVES.get(self.state, frozenset())
+
+    def move(self, state: str) -> None:
+        """Go to ``state``.
+
+        Raises:
+            IllegalMoveError: the table of moves does not have it; services refuse such
+                requests before, so this is a fault of ours and never an answer.
+        """
+        if not self.may(state):
+            raise IllegalMoveError(f"{self.id}: {self.state} -> {state}")
+        self.state = state
+
+
+def moves(**following: str) -> Mapping[str, frozenset[str]]:
+    """Return a table of moves from ``state="next other"``; ``_`` stands for ``-``."""
+    return MappingProxyType(
+        {state.replace("_", "-"): frozenset(after.split()) for state, after in following.items()}
+    )

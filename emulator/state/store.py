@@ -1,0 +1,71 @@
+"""Account and region to tables; the whole of what the emulator remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import attrs
+
+from emulator.model.row import Row
+from emulator.state.table import Reads, Table
+
+R = TypeVar("R", bound=Row)
+V = TypeVar("V")
+
+
+@attrs.define(eq=False)
+class Region:
+    """One region of one account: a table for each kind of record.
+
+    Attributes:
+        account: the twelve-digit id.
+        name: such as ``us-east-1``.
+        settings: account-wide switches by name, such as EBS encryption by default.
+        reads: notes what renderings read.
+    """
+
+    account: str
+    name: str
+    settings: dict[str, Any] = attrs.field(factory=dict, init=False)
+    reads: Reads = attrs.field(factory=Reads, init=False)
+    _tables: dict[type[Row], Table[Any]] = attrs.field(factory=dict, init=False)
+
+    def __getitem__(self, kind: type[R]) -> Table[R]:
+        """Return the table of one kind of record."""
+        table = self._tables.get(kind)
+        if table is None:
+            table = self._tables[kind] = Table(self.reads, kind)
+        return table
+
+    def tables(self) -> Iterator[tuple[type[Row], Table[Any]]]:
+        """Iterate over the kinds that were ever used here."""
+        yield from tuple(self._tables.items())
+
+
+@attrs.define(eq=False)
+class State:
+    """Every account and region; a region is seeded when it is first asked for.
+
+    Args:
+        seed: fills a new region with what AWS gives every account.
+    """
+
+    _seed: Callable[[Region], None]
+    _regions: dict[tuple[str, str], Region] = attrs.field(factory=dict, init=False)
+
+    def region(self, account: str, name: str) -> Region:
+        """Return one region of one account, seeded."""
+        region = self._regions.get((account, name))
+        if region is None:
+            region = self._regions[account, name] = Region(account, name)
+            self._seed(region)
+        return region
+
+    def __iter__(self) -> Iterator[Region]:
+        """Iterate over the regions in use."""
+        return iter(tuple(self._regions.values()))
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._regions.clear()
