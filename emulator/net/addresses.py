@@ -1,0 +1,84 @@
+"""Addresses out of subnets, as AWS gives them; no I/O, no packets.
+
+Source: "Subnet CIDR blocks": the first four addresses and the last of every subnet are
+AWS's own.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+from random import Random
+
+from emulator.core.errors import AwsError
+from emulator.model.vpc import Subnet
+
+RESERVED_FIRST = 4
+RESERVED_LAST = 1
+
+
+@lru_cache(maxsize=4096)
+def _bounds(cidr: str) -> tuple[int, int]:
+    network = ipaddress.IPv4Network(cidr)
+    first = int(network.network_address)
+    return first + RESERVED_FIRST, first + network.num_addresses - RESERVED_LAST - 1
+
+
+def available(subnet: Subnet) -> int:
+    """Return how many IPv4 addresses the subnet can still give."""
+    if not subnet.cidr:
+        return 0
+    first, last = _bounds(subnet.cidr)
+    return last - first + 1 - len(subnet.addresses_in_use)
+
+
+def take(subnet: Subnet, wanted: str | None, random: Random) -> str:
+    """Take one address, the wanted one or any.
+
+    Raises:
+        AwsError: InvalidParameterValue for an address outside the subnet or reserved,
+            InvalidIPAddress.InUse, InsufficientFreeAddressesInSubnet.
+    """
+    used = subnet.addresses_in_use
+    if wanted is not None:
+        number = _wanted_number(subnet, wanted)
+    else:
+        free = available(subnet)
+        if free <= 0:
+            raise AwsError(
+                "InsufficientFreeAddressesInSubnet",
+                f"There are not enough free addresses in subnet '{subnet.id}' "
+                "to satisfy the requested number of instances.",
+            )
+        first, last = _bounds(subnet.cidr)
+        number = random.randint(first, last)
+        while number in used:
+            number = number + 1 if number < last else first
+    used.add(number)
+    subnet.touch()
+    return str(ipaddress.IPv4Address(number))
+
+
+def _wanted_number(subnet: Subnet, wanted: str) -> int:
+    try:
+        number = int(ipaddress.IPv4Address(wanted))
+    except ValueError:
+        raise AwsError("InvalidParameterValue", f"Invalid IPv4 address: '{wanted}'") from None
+    first, last = _bounds(subnet.cidr) if subnet.cidr else (1, 0)
+    if not first <= number <= last:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Address {wanted} does not fall within the subnet's address range "
+            "or is reserved in it",
+        )
+    if number in subnet.addresses_in_use:
+        raise AwsError("InvalidIPAddress.InUse", f"Address {wanted} is in use.")
+    return number
+
+
+def give_back(subnet: Subnet, addresses: Iterable[str]) -> None:
+    """Return addresses to the subnet; unknown ones are ignored."""
+    for address in addresses:
+        subnet.addresses_in_use.discard(int(ipaddress.IPv4Address(address)))
+    subnet.touch()
