@@ -1,0 +1,42 @@
+"""Which account a caller is, and in which region it speaks."""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+from emulator.catalog.regions import DEFAULT_REGION, REGIONS
+from emulator.core.errors import AwsError
+
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
+
+@attrs.frozen
+class Accounts:
+    """Maps access keys to accounts.
+
+    Attributes:
+        default: the account of every access key that is not an account id itself.
+    """
+
+    default: str = "000000000000"
+
+    def of(self, access_key: str | None) -> str:
+        """Return the account of an access key; twelve digits are an account's own id."""
+        if access_key is not None and _ACCOUNT.fullmatch(access_key):
+            return access_key
+        return self.default
+
+
+def known_region(name: str | None) -> str:
+    """Return the region a request addresses.
+
+    Raises:
+        AwsError: InvalidRegion for a name that is no region of AWS.
+    """
+    if name is None:
+        return DEFAULT_REGION
+    if name not in REGIONS:
+        raise AwsError("InvalidRegion", f"'{name}' is not a region of AWS")
+    return name

@@ -1,0 +1,81 @@
+"""The front door of the AWS APIs: one request in, one answer out.
+
+The only place that turns an error into an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import attrs
+from twisted.logger import Logger
+
+from emulator.core.errors import AwsError
+from emulator.services.accounts import Accounts, known_region
+from emulator.services.call import Call, World
+from emulator.services.dispatch import Dispatcher
+from emulator.state.store import State
+from emulator.wire.fault import fault
+from emulator.wire.message import HttpRequest, HttpResponse
+from emulator.wire.route import route
+from emulator.wire.service import Operation, Service, load
+
+log = Logger()
+
+
+@attrs.define(eq=False)
+class Api:
+    """Answers requests of every service."""
+
+    world: World
+    state: State
+    dispatcher: Dispatcher
+    accounts: Accounts = attrs.field(factory=Accounts)
+
+    def answer(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
+        """Answer one request; an awaitable comes back only where a handler needs time."""
+        request_id = self.world.ids.request()
+        service: Service | None = None
+        try:
+            target = route(request)
+            service = load(target.service)
+            operation = service.operation(target.operation)
+            handler = self.dispatcher.handler(target.service, target.operation)
+            call = Call(
+                operation,
+                operation.parse(request),
+                self.state.region(
+                    self.accounts.of(target.access_key), known_region(target.region)
+                ),
+                self.state,
+                self.world,
+                target.access_key,
+                request.headers.get("user-agent", ""),
+                request_id,
+            )
+            result = self.dispatcher.run(target.service, handler, call)
+            if isinstance(result, Mapping):
+                return operation.reply(result, request_id)
+        except AwsError as error:
+            return fault(service, error, request_id)
+        except Exception:  # noqa: BLE001 - a fault of ours, told to the log and not to the client
+            return _crashed(service, request_id)
+        return _answer_later(service, operation, result, request_id)
+
+
+async def _answer_later(
+    service: Service, operation: Operation, work: Awaitable[Mapping[str, Any]], request_id: str
+) -> HttpResponse:
+    try:
+        return operation.reply(await work, request_id)
+    except AwsError as error:
+        return fault(service, error, request_id)
+    except Exception:  # noqa: BLE001 - as above
+        return _crashed(service, request_id)
+
+
+def _crashed(service: Service | None, request_id: str) -> HttpResponse:
+    log.failure("request {request_id} crashed", request_id=request_id)
+    error = AwsError("InternalError", "An internal error has occurred", 500)
+    return fault(service, error, request_id)
