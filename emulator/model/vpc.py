@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
 from typing import ClassVar
 
 import attrs
@@ -124,8 +123,6 @@ class EgressOnlyInternetGateway(Row):
     vpc_id: str
 
 
-
-
 @attrs.frozen
 class Route:
     """One route; exactly one destination and one target are set.
@@ -232,5 +229,3 @@ class NetworkAclAssociation(Row):
 
     network_acl_id: str
     subnet_id: str
-
-

@@ -8,6 +8,7 @@ import attrs
 
 from emulator.catalog.regions import DEFAULT_REGION, REGIONS
 from emulator.core.errors import AwsError
+from emulator.services.access_keys import account_of
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 
@@ -23,10 +24,15 @@ class Accounts:
     default: str = "000000000000"
 
     def of(self, access_key: str | None) -> str:
-        """Return the account of an access key; twelve digits are an account's own id."""
-        if access_key is not None and _ACCOUNT.fullmatch(access_key):
+        """Return the account of an access key.
+
+        Twelve digits are an account's own id; keys that STS gave out carry theirs.
+        """
+        if access_key is None:
+            return self.default
+        if _ACCOUNT.fullmatch(access_key):
             return access_key
-        return self.default
+        return account_of(access_key) or self.default
 
 
 def known_region(name: str | None) -> str:

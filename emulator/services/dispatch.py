@@ -118,7 +118,7 @@ class Dispatcher:
             return _rendered_later(reply) if isinstance(reply, Awaitable) else _render(reply)
 
         now = call.world.clock.seconds()
-        key = (call.account, call.region.name, call.operation.name, token)
+        key = (service, call.account, call.region.name, call.operation.name, token)
         fingerprint = _fingerprint(params)
         before = self.tokens.recall(key, fingerprint, now)
         if before is not None:

@@ -16,7 +16,7 @@ from emulator.state.store import Region
 
 R = TypeVar("R", bound=Row)
 
-Value: TypeAlias = str | bool | int | None | Iterable[str | None]
+Value: TypeAlias = str | bool | int | Iterable[str | None] | None
 Field: TypeAlias = Callable[[Region, R], Value]
 Test: TypeAlias = Callable[[str], bool]
 

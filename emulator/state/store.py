@@ -11,7 +11,8 @@ from emulator.model.row import Row
 from emulator.state.table import Reads, Table
 
 R = TypeVar("R", bound=Row)
-V = TypeVar("V")
+
+EVERYWHERE = "aws-global"
 
 
 @attrs.define(eq=False)
@@ -60,6 +61,14 @@ class State:
         if region is None:
             region = self._regions[account, name] = Region(account, name)
             self._seed(region)
+        return region
+
+    def everywhere(self, account: str) -> Region:
+        """Return the tables of an account's global services, such as IAM and STS."""
+        key = (account, EVERYWHERE)
+        region = self._regions.get(key)
+        if region is None:
+            region = self._regions[key] = Region(account, EVERYWHERE)
         return region
 
     def __iter__(self) -> Iterator[Region]:

@@ -33,6 +33,11 @@ class Api:
     dispatcher: Dispatcher
     accounts: Accounts = attrs.field(factory=Accounts)
 
+    def reset(self) -> None:
+        """Forget every record and every client token."""
+        self.state.reset()
+        self.dispatcher.tokens.clear()
+
     def answer(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         """Answer one request; an awaitable comes back only where a handler needs time."""
         request_id = self.world.ids.request()
@@ -45,9 +50,7 @@ class Api:
             call = Call(
                 operation,
                 operation.parse(request),
-                self.state.region(
-                    self.accounts.of(target.access_key), known_region(target.region)
-                ),
+                self.state.region(self.accounts.of(target.access_key), known_region(target.region)),
                 self.state,
                 self.world,
                 target.access_key,

@@ -93,9 +93,7 @@ class Kind(Generic[R]):
         """Return the record's XML, kept until something it shows changes."""
         fragment = row.fragment
         if fragment is None:
-            fragment = region.reads.during(
-                row, lambda: _writer(self.shape)(self.view(region, row))
-            )
+            fragment = region.reads.during(row, lambda: _writer(self.shape)(self.view(region, row)))
         elif region.reads.watching:
             region.reads.note(row)
         return fragment
@@ -115,9 +113,7 @@ class Kind(Generic[R]):
         filters = params.get("Filters")
         if not filters:
             return rows
-        return select(
-            region, rows, filters, self.filters, taggable=bool(self.row.RESOURCE_TYPE)
-        )
+        return select(region, rows, filters, self.filters, taggable=bool(self.row.RESOURCE_TYPE))
 
     def describe(
         self, call: Call, params: Mapping[str, Any], *, ids: str, result: str
@@ -138,12 +134,8 @@ class Kind(Generic[R]):
             )
         region = call.region
         rows = self.selected(region, params, wanted)
-        shown, token = page_of_rows(
-            call.operation.name, rows, params, call.operation.page_limits
-        )
-        answer: dict[str, Any] = {
-            result: [row.fragment or self.show(region, row) for row in shown]
-        }
+        shown, token = page_of_rows(call.operation.name, rows, params, call.operation.page_limits)
+        answer: dict[str, Any] = {result: [row.fragment or self.show(region, row) for row in shown]}
         if token is not None:
             answer["NextToken"] = token
         return answer

@@ -1,0 +1,124 @@
+"""Settings, read once from the environment; nothing else of the program sees it.
+
+A field's name in capitals is its variable. Each is also read with the prefix
+``LOCALSTACK_``, which loses to the plain name, as it does in LocalStack.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+PREFIX = "LOCALSTACK_"
+VM_MANAGERS = ("mock",)
+LOG_LEVELS = ("trace", "debug", "info", "warning", "error")
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_FALSE = frozenset({"", "0", "false", "no", "off"})
+
+
+class ConfigError(ValueError):
+    """A variable has a value that means nothing; the message names it."""
+
+
+def _flag(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in _TRUE:
+        return True
+    if lowered in _FALSE:
+        return False
+    raise ValueError("use 1 or 0")
+
+
+def _account(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{12}", text):
+        raise ValueError("an account id has twelve digits")
+    return text
+
+
+def _one_of(*allowed: str) -> Any:
+    def convert(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"use one of {', '.join(allowed)}")
+        return text
+
+    return convert
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number <= 0:
+        raise ValueError("use a positive number")
+    return number
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _setting(default: Any, read: Any, meaning: str) -> Any:
+    """Return a field that is read from its variable by ``read``; ``meaning`` documents it."""
+    return attrs.field(default=default, metadata={"read": read, "meaning": meaning})
+
+
+@attrs.frozen
+class Config:
+    """Everything a user can set."""
+
+    gateway_listen: str = _setting(
+        "", str, "addresses to listen on, `host:port` separated by commas"
+    )
+    ec2_vm_manager: str | None = _setting(
+        None,
+        _one_of(*VM_MANAGERS),
+        "what is behind an instance: `mock` (records only); unset: the best that works here",
+    )
+    default_account_id: str = _setting(
+        "000000000000", _account, "the account of every access key that is not twelve digits"
+    )
+    custom_ssl_cert_path: Path | None = _setting(  # noqa: RUF009 - an attrs.field
+        None, _path, "PEM file with the key and certificate chain for TLS; unset: self-signed"
+    )
+    debug: bool = _setting(False, _flag, "log more")
+    ls_log: str | None = _setting(None, _one_of(*LOG_LEVELS), "log level, stronger than `DEBUG`")
+    max_connections: int = _setting(4096, _positive, "connections served at once; more are refused")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], *, in_container: bool) -> Config:
+        """Return the settings.
+
+        Args:
+            environ: the process's environment.
+            in_container: whether to listen on all addresses unless told otherwise.
+
+        Raises:
+            ConfigError: naming the variable that cannot be understood.
+        """
+        given: dict[str, Any] = {}
+        for field in attrs.fields(cls):
+            variable = field.name.upper()
+            text = environ.get(variable, environ.get(PREFIX + variable))
+            if text is None or text == "":
+                continue
+            try:
+                given[field.name] = field.metadata["read"](text)
+            except ValueError as error:
+                raise ConfigError(f"{variable}={text!r}: {error}") from None
+        given.setdefault("gateway_listen", "0.0.0.0:4566" if in_container else "127.0.0.1:4566")
+        return cls(**given)
+
+    @property
+    def level(self) -> str:
+        """The log level in force."""
+        return self.ls_log or ("debug" if self.debug else "info")
+
+
+def ignored(environ: Mapping[str, str]) -> list[str]:
+    """Return the variables of LocalStack that are set and that have no effect here yet."""
+    known = {field.name.upper() for field in attrs.fields(Config)}
+    families = ("EC2_", "ECS_", "LS_", "SNAPSHOT_", "PERSISTENCE", "GATEWAY_", "LAMBDA_DOCKER")
+    names = {name.removeprefix(PREFIX) for name in environ}
+    return sorted(name for name in names if name.startswith(families) and name not in known)

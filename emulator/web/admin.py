@@ -1,0 +1,93 @@
+"""Health, information and administration under ``/_localstack/``."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from emulator.services.registry import SERVICES as IMPLEMENTED
+from emulator.web.api import Api
+from emulator.wire.message import HttpRequest, HttpResponse
+from emulator.wire.service import SERVICES
+
+PREFIX = "/_localstack/"
+EDITION = "ec2-emulator"
+
+
+def _json(status: int, value: Any, *extra: tuple[str, str]) -> HttpResponse:
+    return HttpResponse(
+        status, (json.dumps(value).encode(),), (("Content-Type", "application/json"), *extra)
+    )
+
+
+@attrs.define(eq=False)
+class Admin:
+    """Answers what is asked about the emulator itself.
+
+    Args:
+        api: whose state it is.
+        version: the program's.
+        manager: the VM manager's name and why it was chosen.
+        started_at: when the program started.
+    """
+
+    api: Api
+    version: str
+    manager: tuple[str, str]
+    started_at: datetime
+    _pages: Mapping[str, Mapping[str, Callable[[], HttpResponse]]] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._pages = {
+            "health": {"GET": self.health, "HEAD": self.health},
+            "info": {"GET": self.info, "HEAD": self.info},
+            "state/reset": {"POST": self.reset},
+        }
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request under the prefix."""
+        page = self._pages.get(request.path.removeprefix(PREFIX).rstrip("/"))
+        if page is None:
+            return _json(404, {"error": f"there is nothing at {request.path}"})
+        act = page.get(request.method)
+        if act is None:
+            allowed = ", ".join(page)
+            return _json(405, {"error": f"use {allowed}"}, ("Allow", allowed))
+        return act()
+
+    def health(self) -> HttpResponse:
+        """Say which services answer."""
+        services = {name: "running" if name in IMPLEMENTED else "disabled" for name in SERVICES}
+        return _json(200, {"services": services, "edition": EDITION, "version": self.version})
+
+    def info(self) -> HttpResponse:
+        """Say what this emulator is and what is behind its instances."""
+        clock = self.api.world.clock
+        name, reason = self.manager
+        uptime_seconds = (clock.now() - self.started_at).total_seconds()
+        return _json(
+            200,
+            {
+                "version": self.version,
+                "edition": EDITION,
+                "system": f"{platform.system()} {platform.machine()}",
+                "is_docker": False,
+                "server_time_utc": clock.now().strftime("%Y-%m-%dT%H:%M:%S"),
+                "uptime": int(uptime_seconds),
+                "vm_manager": {"name": name, "reason": reason},
+                "network_enforcement": {
+                    "enforced": False,
+                    "reason": f"the {name} manager has no networks",
+                },
+            },
+        )
+
+    def reset(self) -> HttpResponse:
+        """Forget every record."""
+        self.api.reset()
+        return _json(200, {"status": "reset"})
