@@ -28,7 +28,7 @@ def wildcard(pattern: str) -> Test:
     """Return a test of whole values against one pattern."""
     if _SPECIAL.search(pattern) is None:
         return pattern.__eq__
-    expression = []
+    expression: list[str] = []
     characters = iter(pattern)
     for character in characters:
         if character == "*":

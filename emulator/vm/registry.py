@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from emulator.vm.interface import VMManager
@@ -31,3 +33,8 @@ def choose(wanted: str | None) -> Choice:
     return Choice(
         MockManager(), "this version keeps records only; managers with machines are to come"
     )
+
+
+def obstacles() -> Mapping[str, str | None]:
+    """Return, for each manager of this version, what keeps it from running; None: nothing."""
+    return {"mock": None}

@@ -18,7 +18,7 @@ from emulator.services.dispatch import Dispatcher
 from emulator.state.store import State
 from emulator.wire.fault import fault
 from emulator.wire.message import HttpRequest, HttpResponse
-from emulator.wire.route import route
+from emulator.wire.route import Target, route
 from emulator.wire.service import Operation, Service, load
 
 log = Logger()
@@ -42,6 +42,7 @@ class Api:
         """Answer one request; an awaitable comes back only where a handler needs time."""
         request_id = self.world.ids.request()
         service: Service | None = None
+        target: Target | None = None
         try:
             target = route(request)
             service = load(target.service)
@@ -61,24 +62,42 @@ class Api:
             if isinstance(result, Mapping):
                 return operation.reply(result, request_id)
         except AwsError as error:
-            return fault(service, error, request_id)
+            return _refused(request, service, target, error, request_id)
         except Exception:  # noqa: BLE001 - a fault of ours, told to the log and not to the client
-            return _crashed(service, request_id)
-        return _answer_later(service, operation, result, request_id)
+            return _crashed(request, service, target, request_id)
+        return _answer_later(request, service, target, operation, result, request_id)
 
 
 async def _answer_later(
-    service: Service, operation: Operation, work: Awaitable[Mapping[str, Any]], request_id: str
+    request: HttpRequest,
+    service: Service,
+    target: Target,
+    operation: Operation,
+    work: Awaitable[Mapping[str, Any]],
+    request_id: str,
 ) -> HttpResponse:
     try:
         return operation.reply(await work, request_id)
     except AwsError as error:
-        return fault(service, error, request_id)
+        return _refused(request, service, target, error, request_id)
     except Exception:  # noqa: BLE001 - as above
-        return _crashed(service, request_id)
+        return _crashed(request, service, target, request_id)
 
 
-def _crashed(service: Service | None, request_id: str) -> HttpResponse:
+def _refused(
+    request: HttpRequest,
+    service: Service | None,
+    target: Target | None,
+    error: AwsError,
+    request_id: str,
+) -> HttpResponse:
+    name = f"{target.service}.{target.operation} " if target is not None else ""
+    return attrs.evolve(fault(service, error, request_id, request), log_name=f"{name}{error.code}")
+
+
+def _crashed(
+    request: HttpRequest, service: Service | None, target: Target | None, request_id: str
+) -> HttpResponse:
     log.failure("request {request_id} crashed", request_id=request_id)
     error = AwsError("InternalError", "An internal error has occurred", 500)
-    return fault(service, error, request_id)
+    return _refused(request, service, target, error, request_id)

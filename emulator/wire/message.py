@@ -36,8 +36,10 @@ class HttpResponse:
         status: such as 200.
         body: pieces that are sent one after the other.
         headers: names in the spelling to be sent.
+        log_name: what the request turned out to be, for the log; empty if nobody knows.
     """
 
     status: int
     body: Sequence[bytes] = ()
     headers: Sequence[tuple[str, str]] = ()
+    log_name: str = ""

@@ -173,6 +173,7 @@ class _XmlWire:
         start = XML_DECLARATION + f'<{name}Response xmlns="{self._namespace}">'.encode()
         end = f"</{name}Response>".encode()
         write = self._result_writer(output)
+        log_name = f"{self._model.name}.{name}"
         if self._is_ec2:
             before, after = start + b"<requestId>%b</requestId>", end
         else:
@@ -186,7 +187,7 @@ class _XmlWire:
             write(result, pieces.append)
             pieces.append(after if self._is_ec2 else after % quoted)
             headers = (("Content-Type", XML_CONTENT_TYPE), ("x-amzn-RequestId", request_id))
-            return HttpResponse(200, (b"".join(pieces),), headers)
+            return HttpResponse(200, (b"".join(pieces),), headers, log_name)
 
         return reply
 
@@ -228,13 +229,13 @@ class _JsonWire:
     def replier(
         self, name: str, output: dict[str, Any] | None
     ) -> Callable[[Mapping[str, Any], str], HttpResponse]:
-        del name
+        log_name = f"{self._model.name}.{name}"
         render = self._writer.compile(self._model.resolve(output)) if output is not None else None
 
         def reply(result: Mapping[str, Any], request_id: str) -> HttpResponse:
             body = json.dumps(render(result) if render is not None else {})
             headers = (("Content-Type", self.content_type), ("x-amzn-RequestId", request_id))
-            return HttpResponse(200, (body,), headers)
+            return HttpResponse(200, (body,), headers, log_name)
 
         return reply
 

@@ -113,7 +113,7 @@ def _resources(call: Call, ids: Sequence[str]) -> list[Row]:
     return [_taggable(call.region, resource_id) for resource_id in ids]
 
 
-def create_tags(call: Call, params: aws.CreateTagsRequestTypeDef) -> dict[str, Any]:
+def create_tags(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Add or overwrite tags of any resources. Source: API_CreateTags."""
     tags = checked_tags(params["Tags"])
     rows = _resources(call, params["Resources"])
@@ -128,7 +128,7 @@ def create_tags(call: Call, params: aws.CreateTagsRequestTypeDef) -> dict[str, A
     return {}
 
 
-def delete_tags(call: Call, params: aws.DeleteTagsRequestTypeDef) -> dict[str, Any]:
+def delete_tags(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Remove tags: by key and value where a value is given, all of them where none is given."""
     rows = _resources(call, params["Resources"])
     wanted = params.get("Tags")
