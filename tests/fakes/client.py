@@ -10,15 +10,15 @@ import functools
 import random
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import botocore.loaders
 import botocore.model
 import botocore.parsers
 import botocore.serialize
-import botocore.session
 from botocore.exceptions import ClientError
 from botocore.model import ServiceModel
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock as FakeReactor
 
 from emulator.app import build
@@ -70,11 +70,14 @@ class Client:
         self.service, self.region = service, region
         self.access_key, self.user_agent = access_key, user_agent
 
-    def call(self, operation: str, **params: Any) -> dict[str, Any]:
+    def call(
+        self, operation: str, /, botocore_checks: bool = True, **params: Any
+    ) -> dict[str, Any]:
         service_model = model(self.service)
         operation_model = service_model.operation_model(operation)
         protocol = service_model.metadata["protocol"]
-        request = botocore.serialize.create_serializer(protocol).serialize_to_request(
+        serializer = botocore.serialize.create_serializer(protocol, botocore_checks)
+        request = serializer.serialize_to_request(
             _encoded(operation_model, params), operation_model
         )
         response = self.send(request)
@@ -89,8 +92,6 @@ class Client:
         """Send what botocore serialised and return what its parsers take."""
         body = request["body"]
         if isinstance(body, dict):
-            from urllib.parse import urlencode
-
             body = urlencode(body).encode()
         headers = {name.lower(): str(value) for name, value in request["headers"].items()}
         headers["authorization"] = (
@@ -121,9 +122,10 @@ class Client:
         for _ in range(5):
             self.reactor.advance(0)
 
-    def code_of(self, operation: str, **params: Any) -> str:
+    def code_of(self, operation: str, /, **params: Any) -> str:
+        """Return the error's code; what botocore itself would refuse to send is sent."""
         try:
-            self.call(operation, **params)
+            self.call(operation, botocore_checks=False, **params)
         except ClientError as error:
             return str(error.response["Error"]["Code"])
         raise AssertionError(f"{operation} was not refused")
@@ -138,8 +140,6 @@ def _encoded(operation_model: Any, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _result_of(awaitable: Any) -> Any:
-    from twisted.internet.defer import ensureDeferred
-
     results: list[Any] = []
     ensureDeferred(awaitable).addBoth(results.append)
     assert results, "the answer waits for something that will not come"

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emulator.config import Config, ConfigError, ignored
+
+
+def read(in_container: bool = False, **environ: str) -> Config:
+    return Config.from_environ(environ, in_container=in_container)
+
+
+def test_the_port_is_open_to_others_only_in_a_container() -> None:
+    assert read().gateway_listen == "127.0.0.1:4566"
+    assert read(in_container=True).gateway_listen == "0.0.0.0:4566"
+
+
+def test_an_empty_variable_is_an_unset_one() -> None:
+    assert read(GATEWAY_LISTEN="").gateway_listen == "127.0.0.1:4566"
+    assert read(EC2_VM_MANAGER="").ec2_vm_manager is None
+
+
+def test_the_plain_name_wins_over_the_prefixed_one() -> None:
+    assert read(LOCALSTACK_DEBUG="1").debug is True
+    assert read(LOCALSTACK_DEBUG="1", DEBUG="0").debug is False
+
+
+def test_the_log_level_is_stronger_than_debug() -> None:
+    assert read().level == "info"
+    assert read(DEBUG="1").level == "debug"
+    assert read(DEBUG="1", LS_LOG="error").level == "error"
+
+
+def test_a_path_is_a_path() -> None:
+    assert read(CUSTOM_SSL_CERT_PATH="/a/b.pem").custom_ssl_cert_path == Path("/a/b.pem")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("DEFAULT_ACCOUNT_ID", "12"),
+        ("DEBUG", "perhaps"),
+        ("EC2_VM_MANAGER", "xen"),
+        ("MAX_CONNECTIONS", "0"),
+        ("MAX_CONNECTIONS", "many"),
+        ("LS_LOG", "loud"),
+    ],
+)
+def test_a_value_that_means_nothing_is_named(variable: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=variable):
+        read(**{variable: text})
+
+
+def test_variables_of_localstack_without_effect_are_told() -> None:
+    environ = {"EC2_DOCKER_FLAGS": "--privileged", "LOCALSTACK_PERSISTENCE": "1", "HOME": "/"}
+
+    assert ignored({**environ, "EC2_VM_MANAGER": "mock"}) == ["EC2_DOCKER_FLAGS", "PERSISTENCE"]
