@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
@@ -22,6 +23,8 @@ Render = Callable[[Any], Any]
 """Turn one value of a result into what ``json.dumps`` takes."""
 
 _DEEPEST_DOCUMENT = 64
+# Far beyond every limit of SSM and ECS; what is decoded takes many times its size.
+_LONGEST_BODY = 4 << 20
 
 
 def dumps(value: object) -> bytes:
@@ -46,7 +49,10 @@ class JsonParser:
             if walk is None:
                 return {}
             problems = Problems()
-            result: dict[str, Any] = walk(document, "", problems)
+            try:
+                result: dict[str, Any] = walk(document, "", problems)
+            except RecursionError:  # few of the model's structures contain themselves
+                raise _mistyped("", "a structure: it is nested too deeply") from None
             problems.raise_any(service)
             return result
 
@@ -207,6 +213,8 @@ class JsonWriter:
 def _document(body: bytes) -> Any:
     if not body.strip():
         return {}
+    if len(body) > _LONGEST_BODY:
+        raise AwsError("SerializationException", "The request body is too large")
     try:
         return json.loads(body.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -292,9 +300,10 @@ def _real(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        return float(value)
+        number = float(value)
     except OverflowError:
         return None
+    return number if isfinite(number) else None
 
 
 def _time(value: Any) -> Any:

@@ -24,7 +24,10 @@ Parse = Callable[[Node, str, Problems], Any]
 """Read a node of the tree found at a path; None means absent."""
 
 _MOST_PARAMETERS = 50_000
-_DEEPEST = 32
+# Far beyond IAM's largest document; what is decoded takes many times its size.
+_LONGEST_FORM = 4 << 20
+# RequestSpotFleet's deepest parameter has 11 names.
+_DEEPEST = 16
 _LONGEST_INDEX = 9
 
 # What every request may carry besides its parameters: dispatch and signatures of all ages.
@@ -57,8 +60,8 @@ def parameters(request: HttpRequest) -> list[tuple[str, str]]:
     try:
         body = request.body.decode() if request.body else ""
         encoded = f"{request.query}&{body}" if request.query else body
-        if encoded.count("&") > _MOST_PARAMETERS:
-            raise AwsError("MalformedQueryString", "The request has too many parameters")
+        if len(encoded) > _LONGEST_FORM or encoded.count("&") > _MOST_PARAMETERS:
+            raise AwsError("MalformedQueryString", "The request is too large")
         found = []
         for pair in encoded.split("&"):
             if pair:

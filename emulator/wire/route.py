@@ -43,7 +43,7 @@ class Target:
     signed: bool
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)  # found by identity in the cache of targets
 class _Scope:
     access_key: str | None = None
     region: str | None = None
@@ -106,7 +106,7 @@ def _form_target(request: HttpRequest, scope: _Scope) -> Target:
         raise AwsError("MissingAction", "The request must contain the parameter Action")
     if not scope.access_key and found.get("AWSAccessKeyId"):
         # Signature version 2 has no scope.
-        scope = _Scope(found["AWSAccessKeyId"][:_LONGEST_NAME])
+        scope = _bare_scope(found["AWSAccessKeyId"][:_LONGEST_NAME])
     service = scope.service or _VERSIONS.get(found.get("Version", ""), "ec2")
     return _target(scope, service, action)
 
@@ -129,9 +129,18 @@ def _query_scope(query: str) -> _Scope:
 
 @lru_cache(maxsize=1024)
 def _scope(credential: str) -> _Scope:
-    """Read ``<access key>/<date>/<region>/<service>/aws4_request``."""
+    """Read ``<access key>/<date>/<region>/<service>/aws4_request``.
+
+    Signature version 4A signs for several regions and leaves the region out.
+    """
     parts = credential.split("/")
-    if len(parts) < 5 or not parts[0]:
+    if len(parts) < 4 or not parts[0]:
         return _UNSIGNED
-    *_, region, service, _ = parts
-    return _Scope(parts[0], region or None, service if service in SERVICES else None)
+    region = parts[-3] if len(parts) > 4 else None
+    service = parts[-2] if parts[-2] in SERVICES else None
+    return _Scope(parts[0], region or None, service)
+
+
+@lru_cache(maxsize=1024)
+def _bare_scope(access_key: str) -> _Scope:
+    return _Scope(access_key)

@@ -16,9 +16,7 @@ _SPACE = re.compile(rb"[ \t\r\n]+")
 
 def boolean(text: str) -> bool:
     """Read a boolean, or raise ValueError."""
-    value = _BOOLEANS.get(text) if len(text) < 6 else None
-    if value is None:
-        value = _BOOLEANS.get(text.lower()) if len(text) < 6 else None
+    value = _BOOLEANS.get(text.lower()) if len(text) < 6 else None
     if value is None:
         raise ValueError("be true or false")
     return value
@@ -78,8 +76,8 @@ def base64_text(value: bytes | str) -> bytes:
 
 def iso8601(value: datetime) -> str:
     """Write a time as AWS does: UTC, milliseconds, Z."""
-    utc = value if value.tzinfo in {None, UTC} else value.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    utc = value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="milliseconds") + "Z"
 
 
 def epoch_seconds(value: datetime) -> float:

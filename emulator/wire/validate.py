@@ -64,13 +64,12 @@ class Problems:
     def unknown(self, path: str) -> None:
         """Note a parameter the operation does not have."""
         if len(self._unknown) < _MOST_PROBLEMS:
-            self._unknown.append(path[:_LONGEST_ECHO])
+            self._unknown.append(path[:_LONGEST_ECHO].rstrip("."))
 
     def invalid(self, path: str, value: object, clause: str) -> None:
         """Note a value that breaks a rule; ``clause`` continues "it must"."""
         if len(self._invalid) < _MOST_PROBLEMS:
-            shown = value[:_LONGEST_ECHO] if isinstance(value, str) else str(value)
-            self._invalid.append((path, shown, clause))
+            self._invalid.append((path, str(value)[:_LONGEST_ECHO], clause))
 
     def missing(self, path: str) -> None:
         """Note a required parameter that is absent."""

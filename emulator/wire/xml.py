@@ -96,6 +96,8 @@ class XmlWriter:
                 append(true if value else false)
 
             return write_boolean
+        if shape["type"] in {"string", "character"}:
+            return _string(tag)
         text = _text(shape)
 
         def write(value: Any, append: Append) -> None:
@@ -175,6 +177,20 @@ class XmlWriter:
             append(end)
 
         return write
+
+
+def _string(tag: str) -> Write:
+    start, end = f"<{tag}>", f"</{tag}>"
+    is_special = _SPECIAL.search
+
+    def write(value: Any, append: Append) -> None:
+        # Nearly everything in an answer is a plain string, so this is written out.
+        if value.__class__ is str and is_special(value) is None:
+            append((start + value + end).encode())
+        else:
+            append(b"%b%b%b" % (start.encode(), escape(value), end.encode()))
+
+    return write
 
 
 def _opening(shape: Shape, tag: str) -> bytes:
