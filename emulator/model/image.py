@@ -43,13 +43,14 @@ class Image(Stateful):
         reference: what the machine manager launches it from, such as a Docker image's name;
             None for a record without anything behind it.
         login_user: the user one logs in as.
+        snapshot_ids: the snapshots of its block devices.
     """
 
     PREFIX: ClassVar[str] = "ami"
     RESOURCE_TYPE: ClassVar[str] = "image"
-    INDEXES: ClassVar[tuple[str, ...]] = ("name",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("name", "snapshot_ids")
     MOVES: ClassVar[Mapping[str, frozenset[str]]] = moves(
-        pending="available failed",
+        pending="available failed deregistered",
         available="deregistered disabled",
         disabled="available deregistered",
         failed="deregistered",
@@ -64,6 +65,7 @@ class Image(Stateful):
     root_device_name: str = "/dev/xvda"
     root_device_type: str = "ebs"
     block_devices: tuple[BlockDevice, ...] = ()
+    snapshot_ids: tuple[str, ...] = ()
     virtualization_type: str = "hvm"
     hypervisor: str = "xen"
     image_type: str = "machine"
@@ -83,8 +85,11 @@ class Image(Stateful):
     launch_users: tuple[str, ...] = ()
     launch_groups: tuple[str, ...] = ()
     launch_organizations: tuple[str, ...] = ()
+    launch_organizational_units: tuple[str, ...] = ()
     deprecated_at: datetime | None = None
     deregistration_protection: str = "disabled"
+    product_codes: tuple[str, ...] = ()
+    uefi_data: str | None = None
     source_instance_id: str | None = None
     source_image_id: str | None = None
     source_image_region: str | None = None

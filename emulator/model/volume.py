@@ -32,11 +32,15 @@ class Volume(Stateful):
 
     Attributes:
         instance_id: whose it is while ``attachment`` is set.
+        more_instance_ids: the further instances of a Multi-Attach volume.
+        more_attachments: its place in each of these, in the same order.
+        initialization_rate_mibps: how fast it is filled from its snapshot, where that was asked.
+        source_volume_id: the volume it is a copy of.
     """
 
     PREFIX: ClassVar[str] = "vol"
     RESOURCE_TYPE: ClassVar[str] = "volume"
-    INDEXES: ClassVar[tuple[str, ...]] = ("instance_id", "snapshot_id")
+    INDEXES: ClassVar[tuple[str, ...]] = ("instance_id", "more_instance_ids", "snapshot_id")
     MOVES: ClassVar[Mapping[str, frozenset[str]]] = moves(
         creating="available in-use error deleting",
         available="in-use deleting",
@@ -58,15 +62,89 @@ class Volume(Stateful):
     multi_attach_enabled: bool = False
     instance_id: str | None = None
     attachment: VolumeAttachment | None = None
+    more_instance_ids: tuple[str, ...] = ()
+    more_attachments: tuple[VolumeAttachment, ...] = ()
     auto_enable_io: bool = False
+    initialization_rate_mibps: int | None = None
+    source_volume_id: str | None = None
+
+
+@attrs.frozen
+class VolumeSettings:
+    """What ModifyVolume changes."""
+
+    size_gib: int
+    volume_type: str
+    iops: int | None
+    throughput_mibps: int | None
+    multi_attach_enabled: bool
+
+
+@record
+class VolumeModification(Stateful):
+    """The latest change of a volume; its id is the volume's.
+
+    Attributes:
+        original: the volume's settings before.
+        target: the settings asked for.
+    """
+
+    MOVES: ClassVar[Mapping[str, frozenset[str]]] = moves(
+        modifying="optimizing completed failed",
+        optimizing="completed failed",
+        completed="",
+        failed="",
+    )
+
+    original: VolumeSettings
+    target: VolumeSettings
+    started_at: datetime
+    progress_percent: int = 0
+    ended_at: datetime | None = None
+
+
+@attrs.frozen
+class Tiering:
+    """The latest move of a snapshot between storage tiers.
+
+    Attributes:
+        operation: such as ``archival-completed``.
+    """
+
+    operation: str
+    started_at: datetime
+    progress_percent: int = 100
+    completed_at: datetime | None = None
+
+
+@attrs.frozen
+class SnapshotLock:
+    """A lock that keeps a snapshot from being deleted.
+
+    Attributes:
+        mode: ``governance`` or ``compliance``.
+        cool_off_hours: how long a compliance lock may still be taken back.
+    """
+
+    mode: str
+    duration_days: int
+    created_at: datetime
+    started_at: datetime
+    expires_at: datetime
+    cool_off_hours: int | None = None
+    cool_off_expires_at: datetime | None = None
 
 
 @record
 class Snapshot(Stateful):
-    """An EBS snapshot.
+    """An EBS snapshot; which AMIs hold it stands in Image.
 
     Attributes:
-        image_id: the AMI that holds it, if one does.
+        volume_id: what it was made from; a copy has the id that AWS gives to all copies.
+        storage_tier: ``standard`` or ``archive``.
+        create_permission_users: the accounts that may restore it.
+        create_permission_all: whether everybody may.
+        transfer_type: of copies: ``standard`` or ``time-based``.
     """
 
     PREFIX: ClassVar[str] = "snap"
@@ -85,5 +163,11 @@ class Snapshot(Stateful):
     kms_key_id: str | None = None
     storage_tier: str = "standard"
     restore_expires_at: datetime | None = None
+    tiering: Tiering | None = None
     create_permission_users: tuple[str, ...] = ()
     create_permission_all: bool = False
+    completed_at: datetime | None = None
+    data_encryption_key_id: str | None = None
+    transfer_type: str | None = None
+    completion_duration_minutes: int | None = None
+    lock: SnapshotLock | None = None

@@ -7,12 +7,20 @@ from collections.abc import Mapping
 from emulator.services.call import Handler
 from emulator.services.ec2 import (
     dhcp_options,
+    ebs_settings,
+    images,
+    snapshots,
     tags,
+    volumes,
 )
 
 _FAMILIES = (
     dhcp_options,
+    ebs_settings,
+    images,
+    snapshots,
     tags,
+    volumes,
 )
 
 

@@ -14,6 +14,8 @@ import attrs
 from emulator.core.errors import AwsError
 
 _HEX = re.compile(r"[0-9a-f]{8}(?:[0-9a-f]{9})?")
+# Images of one's own making may have ids of any length, such as ami-000001.
+_ANY_HEX = re.compile(r"[0-9a-f]{1,64}")
 
 
 @attrs.frozen
@@ -26,6 +28,7 @@ class Noun:
         one: message for one id; ``{ids}`` stands for it.
         many: message for several ids.
         malformed: the code for text that is no id at all, where AWS tells the two apart.
+        digits: what may follow the prefix and its dash.
     """
 
     prefix: str
@@ -33,6 +36,7 @@ class Noun:
     one: str
     many: str = ""
     malformed: str = ""
+    digits: re.Pattern[str] = _HEX
 
     def missing(self, ids: Sequence[str]) -> AwsError:
         """Return the error for ids that do not exist."""
@@ -48,7 +52,7 @@ class Noun:
         if not self.malformed:
             return
         prefix, _, digits = resource_id.rpartition("-")
-        if prefix != self.prefix or _HEX.fullmatch(digits) is None:
+        if prefix != self.prefix or self.digits.fullmatch(digits) is None:
             raise AwsError(self.malformed, f'Invalid id: "{resource_id}"')
 
 
@@ -114,6 +118,8 @@ _NOUNS = (
         "InvalidAMIID.NotFound",
         "The image id '[{ids}]' does not exist",
         "The image ids '[{ids}]' do not exist",
+        "InvalidAMIID.Malformed",
+        _ANY_HEX,
     ),
     Noun("nat", "NatGatewayNotFound", "NAT gateway {ids} was not found"),
     Noun("vpce", "InvalidVpcEndpointId.NotFound", "The Vpc Endpoint Id '{ids}' does not exist"),
