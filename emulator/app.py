@@ -5,20 +5,39 @@ The only module that names the reactor.
 
 from __future__ import annotations
 
+import gc
+import random
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
+from emulator.config import Config
+from emulator.core import log
 from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.ids import Ids
-from emulator.core.threads import Threads
+from emulator.core.threads import PooledThreads, Threads
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
 from emulator.services.ec2.defaults import seed_region
 from emulator.services.registry import SERVICES
 from emulator.state.store import Region, State
+from emulator.vm import registry
 from emulator.vm.interface import VMManager
+from emulator.web.admin import Admin
 from emulator.web.api import Api
+from emulator.web.limits import Limits
+from emulator.web.listener import HttpListener, parse_addresses
+from emulator.web.site import Site
+from emulator.wire.message import HttpRequest, HttpResponse
 
 logger = Logger(namespace="emulator")
 
@@ -43,3 +62,91 @@ def build(
         seed_region(world, region)
 
     return Api(world, State(seed), Dispatcher(SERVICES), accounts or Accounts())
+
+
+@attrs.frozen
+class StartError(Exception):
+    """The emulator cannot start; the message says why and what to do."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def run(config: Config, welcome: Callable[[str], str]) -> None:
+    """Serve until a signal says stop.
+
+    Args:
+        config: the settings.
+        welcome: makes of the endpoint's URL what is printed once the emulator answers.
+
+    Raises:
+        StartError: an address is taken, or the certificate is of no use.
+    """
+    from twisted.internet import reactor as installed  # noqa: PLC0415, TID251 - the one place
+
+    reactor: Any = installed  # several interfaces at once, which its type does not say
+    clock = Clock.starting_at(reactor, datetime.now(UTC))  # noqa: TID251 - where time comes in
+    log.begin(sys.stdout, config.level, clock.now)
+    chosen = registry.choose(config.ec2_vm_manager)
+    threads = PooledThreads(reactor, reactor.getThreadPool())
+    api = build(
+        clock=clock,
+        ids=Ids(random.Random()),  # noqa: S311 - names, not secrets
+        threads=threads,
+        machines=chosen.manager,
+        accounts=Accounts(config.default_account_id),
+    )
+    program_version = version("ec2-emulator")
+    admin = Admin(api, program_version, (chosen.manager.name, chosen.reason), clock.now())
+    lines = log.RequestLines(sys.stdout, clock.call_later, clock.now)
+
+    def answered(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+        lines.add(_request_line(request, response, seconds))
+
+    try:
+        listener = HttpListener(
+            reactor,
+            Site(api, admin).answer,
+            Limits(connections=config.max_connections),
+            answered if config.level in ("info", "debug", "trace") else None,
+            config.custom_ssl_cert_path,
+        )
+        addresses = listener.listen(parse_addresses(config.gateway_listen))
+    except (ValueError, CannotListenError) as error:
+        raise StartError(str(error)) from None
+
+    def stop() -> Deferred[None]:
+        logger.info("stopping: requests in flight are answered first")
+        return Deferred.fromCoroutine(listener.stop(GRACE_SECONDS)).addCallback(stopped)
+
+    def stopped(_: None) -> None:
+        api.world.background.cancel_all()
+        lines.flush()
+        logger.info("stopped")
+
+    reactor.addSystemEventTrigger("before", "shutdown", stop)
+    logger.info(
+        "ec2-emulator {version} listens on {addresses}",
+        version=program_version,
+        addresses=", ".join(map(str, addresses)),
+    )
+    logger.info("VM manager: {name} ({reason})", name=chosen.manager.name, reason=chosen.reason)
+    reactor.callWhenRunning(_greet, welcome(addresses[0].url))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_ALLOCATIONS, 20, 100)
+    reactor.run()
+
+
+def _greet(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _request_line(request: HttpRequest, response: HttpResponse, seconds: float) -> str:
+    name = response.log_name or f"{request.method} {request.path[:200]}"
+    if not name.isprintable():  # a client's text must not begin a line of its own
+        name = ascii(name)
+    return f"{name} {response.status} {seconds * 1000:.1f} ms"

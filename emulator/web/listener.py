@@ -42,6 +42,12 @@ class ListenAddress:
     host: str
     port: int
 
+    @property
+    def url(self) -> str:
+        """Where a client on this machine reaches the address."""
+        nowhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - translated, not bound
+        return f"http://{attrs.evolve(self, host=nowhere.get(self.host, self.host))}"
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

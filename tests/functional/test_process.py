@@ -1,0 +1,158 @@
+"""The program as a process: started, asked, stopped."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+READY = re.compile(r"^Ready: (http://\S+)$")
+
+
+class Running:
+    """An emulator on a free port of its own."""
+
+    def __init__(self, **environ: str) -> None:
+        settings = {"GATEWAY_LISTEN": "127.0.0.1:0", "EC2_VM_MANAGER": "mock", **environ}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "emulator", "start"],
+            env={**os.environ, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self.url = self._wait_until_ready()
+        self._drain = threading.Thread(target=self._collect, daemon=True)
+        self._drain.start()
+
+    def _wait_until_ready(self) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            found = READY.match(self.lines[-1])
+            if found:
+                return found[1]
+        raise AssertionError(f"it did not start: {self.lines}")
+
+    def _collect(self) -> None:
+        assert self.process.stdout is not None
+        self.lines.extend(line.rstrip("\n") for line in self.process.stdout)
+
+    def post(self, body: str) -> bytes:
+        with urllib.request.urlopen(self.url, body.encode(), timeout=10) as answer:
+            return bytes(answer.read())
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        status = self.process.wait(timeout=20)
+        self._drain.join(timeout=5)
+        return status
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    emulator = Running()
+    yield emulator
+    if emulator.process.poll() is None:
+        emulator.stop()
+
+
+def command(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "emulator", *words],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_it_says_what_to_try_and_logs_a_line_a_request(running: Running) -> None:
+    running.post("Action=DescribeDhcpOptions&Version=2016-11-15")
+    assert running.stop() == 0
+
+    said = "\n".join(running.lines)
+    assert "VM manager: mock (EC2_VM_MANAGER=mock)" in said
+    assert "aws ec2 run-instances" in said
+    assert re.search(r"ec2\.DescribeDhcpOptions 200 [\d.]+ ms", said)
+    assert "Traceback" not in said
+
+
+def test_status_and_reset_speak_with_the_running_emulator(running: Running) -> None:
+    listen = running.url.removeprefix("http://")
+    status = command("status", GATEWAY_LISTEN=listen)
+    reset = command("reset", GATEWAY_LISTEN=listen)
+
+    assert status.returncode == reset.returncode == 0
+    assert "VM manager: mock" in status.stdout
+    assert "ec2  running" in status.stdout
+    assert "all records are gone" in reset.stdout
+
+
+def test_status_without_an_emulator_fails_with_a_sentence() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        status = command("status", GATEWAY_LISTEN=listen)
+
+    assert status.returncode == 1
+    assert f"no emulator answers at http://{listen}" in status.stderr
+    assert "Traceback" not in status.stderr
+
+
+def test_a_taken_port_is_told_in_a_sentence(running: Running) -> None:
+    second = command("start", GATEWAY_LISTEN=running.url.removeprefix("http://"))
+
+    assert second.returncode == 1
+    assert "in use" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [("GATEWAY_LISTEN", "nowhere:x"), ("DEFAULT_ACCOUNT_ID", "7"), ("EC2_VM_MANAGER", "xen")],
+)
+def test_a_setting_that_means_nothing_is_told_in_a_sentence(variable: str, text: str) -> None:
+    started = command("start", **{variable: text})
+
+    assert started.returncode == 1
+    assert text in started.stderr
+    assert "Traceback" not in started.stderr
+
+
+def test_doctor_says_what_can_run() -> None:
+    doctor = command("doctor", PERSISTENCE="1")
+
+    assert doctor.returncode == 0
+    assert "mock     can run here" in doctor.stdout
+    assert "not enforced" in doctor.stdout
+    assert "PERSISTENCE is set but has no effect" in doctor.stdout
+
+
+def test_coverage_lists_every_operation() -> None:
+    listed = command("coverage").stdout
+
+    assert "  yes CreateDhcpOptions" in listed
+    assert "  no  CreateFpgaImage" in listed
+
+
+def test_ctrl_c_stops_it_too(running: Running) -> None:
+    assert running.stop(signal.SIGINT) == 0
+
+
+def test_a_line_break_in_a_request_makes_no_line_in_the_log(running: Running) -> None:
+    with pytest.raises(urllib.error.HTTPError):
+        running.post("Action=Describe%0AFORGED&Version=2016-11-15")
+    running.stop()
+
+    assert not any(line.startswith("FORGED") for line in running.lines)
