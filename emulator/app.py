@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -72,6 +72,27 @@ class StartError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+def endpoint(config: Config) -> str:
+    """Return the address at which clients on this machine reach the emulator.
+
+    Raises:
+        StartError: GATEWAY_LISTEN cannot be understood.
+    """
+    try:
+        return parse_addresses(config.gateway_listen)[0].url
+    except ValueError as error:
+        raise StartError(f"GATEWAY_LISTEN: {error}") from None
+
+
+def examine(config: Config) -> Iterator[str]:
+    """Say what can run here, and why not, a line at a time."""
+    chosen = registry.choose(config.ec2_vm_manager)
+    yield f"VM manager: {chosen.manager.name} ({chosen.reason})"
+    for name, obstacle in registry.obstacles().items():
+        yield f"  {name:8} {'can run here' if obstacle is None else f'cannot run: {obstacle}'}"
+    yield f"security groups and networks: not enforced, the {chosen.manager.name} manager has none"
 
 
 def run(config: Config, welcome: Callable[[str], str]) -> None:

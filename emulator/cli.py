@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from emulator.config import Config, ConfigError, ignored
+from emulator.config import Config, ConfigError, environment, ignored
+
+Command: TypeAlias = Callable[[Config, Mapping[str, str]], int]
 
 TIMEOUT_SECONDS = 10
 
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, (_, text) in COMMANDS.items():
         commands.add_parser(name, help=text, description=text)
     chosen = parser.parse_args(argv)
-    environ = os.environ  # noqa: TID251 - handed to config, which alone reads it
+    environ = environment()
     try:
         config = Config.from_environ(environ, in_container=Path("/.dockerenv").exists())
         return COMMANDS[chosen.command][0](config, environ)
@@ -43,20 +43,6 @@ def _fail(message: str) -> int:
 
 def _say(line: str = "") -> None:
     sys.stdout.write(line + "\n")
-
-
-def endpoint(config: Config) -> str:
-    """Return the address at which clients on this machine reach the emulator.
-
-    Raises:
-        ConfigError: GATEWAY_LISTEN cannot be understood.
-    """
-    from emulator.web.listener import parse_addresses  # noqa: PLC0415 - brings Twisted
-
-    try:
-        return parse_addresses(config.gateway_listen)[0].url
-    except ValueError as error:
-        raise ConfigError(f"GATEWAY_LISTEN: {error}") from None
 
 
 def start(config: Config, environ: Mapping[str, str]) -> int:
@@ -84,52 +70,62 @@ AWS_DEFAULT_REGION=us-east-1
 """
 
 
-def _ask(config: Config, path: str, *, post: bool = False) -> Any:
-    request = urllib.request.Request(  # noqa: S310 - our own http address
-        endpoint(config) + path, data=b"" if post else None, method="POST" if post else "GET"
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-        return json.load(answer)
+class _Remote:
+    """The running emulator, asked over its own port."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, path: str, *, post: bool = False) -> Any:
+        """Return what a page of ``/_localstack/`` answers."""
+        request = urllib.request.Request(  # noqa: S310 - our own http address
+            self.url + path, data=b"" if post else None, method="POST" if post else "GET"
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+            return json.load(answer)
 
 
-def _remote(act: Callable[[Config], None]) -> Callable[[Config, Mapping[str, str]], int]:
+def _remote(act: Callable[[_Remote], None]) -> Command:
     def command(config: Config, _environ: Mapping[str, str]) -> int:
+        from emulator import app  # noqa: PLC0415 - brings Twisted
+
         try:
-            act(config)
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            return _fail(f"no emulator answers at {endpoint(config)}: {error}")
+            url = app.endpoint(config)
+        except app.StartError as error:
+            return _fail(str(error))
+        try:
+            act(_Remote(url))
+        except (OSError, ValueError) as error:
+            return _fail(f"no emulator answers at {url}: {error}")
         return 0
 
     return command
 
 
-def _status(config: Config) -> None:
-    info = _ask(config, "/_localstack/info")
-    health = _ask(config, "/_localstack/health")
+def _status(remote: _Remote) -> None:
+    info = remote.ask("/_localstack/info")
+    health = remote.ask("/_localstack/health")
     manager = info["vm_manager"]
-    _say(f"ec2-emulator {info['version']} at {endpoint(config)}, up {info['uptime']} s")
+    _say(f"ec2-emulator {info['version']} at {remote.url}, up {info['uptime']} s")
     _say(f"VM manager: {manager['name']} ({manager['reason']})")
     for name, state in health["services"].items():
         _say(f"  {name:4} {state}")
 
 
-def _reset(config: Config) -> None:
-    _ask(config, "/_localstack/state/reset", post=True)
+def _reset(remote: _Remote) -> None:
+    remote.ask("/_localstack/state/reset", post=True)
     _say("all records are gone; every region has its default VPC again")
 
 
 def doctor(config: Config, environ: Mapping[str, str]) -> int:
     """Say what can run here, and why not."""
-    from emulator.vm import registry  # noqa: PLC0415 - not needed by the other commands
+    from emulator import app  # noqa: PLC0415 - brings Twisted
 
     _say(f"ec2-emulator {version('ec2-emulator')}, Python {sys.version.split()[0]}")
     _say(f"listens on: {config.gateway_listen}")
-    chosen = registry.choose(config.ec2_vm_manager)
-    _say(f"VM manager: {chosen.manager.name} ({chosen.reason})")
-    for name, obstacle in registry.obstacles().items():
-        _say(f"  {name:8} {'can run here' if obstacle is None else f'cannot run: {obstacle}'}")
-    _say(f"security groups and networks: not enforced, the {chosen.manager.name} manager has none")
+    for line in app.examine(config):
+        _say(line)
     for name in ignored(environ):
         _say(f"{name} is set but has no effect in this version")
     return 0
@@ -149,7 +145,7 @@ def coverage(_config: Config, _environ: Mapping[str, str]) -> int:
     return 0
 
 
-COMMANDS: Mapping[str, tuple[Callable[[Config, Mapping[str, str]], int], str]] = {
+COMMANDS: Mapping[str, tuple[Command, str]] = {
     "start": (start, "serve in the foreground until Ctrl-C or SIGTERM"),
     "status": (_remote(_status), "say how the running emulator is"),
     "reset": (_remote(_reset), "forget every record of the running emulator"),

@@ -6,6 +6,7 @@ A field's name in capitals is its variable. Each is also read with the prefix
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -114,6 +115,11 @@ class Config:
     def level(self) -> str:
         """The log level in force."""
         return self.ls_log or ("debug" if self.debug else "info")
+
+
+def environment() -> Mapping[str, str]:
+    """Return the process's environment."""
+    return os.environ  # noqa: TID251 - this is that place
 
 
 def ignored(environ: Mapping[str, str]) -> list[str]:
