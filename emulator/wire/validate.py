@@ -23,6 +23,11 @@ Rule = Callable[[Any], str | None]
 # Shapes whose enumerations or patterns are not enforced.
 EXEMPT = {
     "InstanceType": "instance types newer than the pinned model are the catalogue's business",
+    **dict.fromkeys(
+        ("AcceleratorManufacturer", "AcceleratorName", "AcceleratorType", "CpuManufacturer"),
+        "hardware newer than the pinned model",
+    ),
+    "OSFamily": "Windows releases newer than the pinned model",
     "PlacementGroupArn": "the model's pattern has an anchor in its middle and matches nothing",
 }
 

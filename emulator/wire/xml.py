@@ -26,6 +26,8 @@ Text = Callable[[Any], bytes]
 _SPECIAL = re.compile(
     '[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]',
 )
+_LONGEST_WRITTEN = 64
+_MOST_WRITTEN = 128
 _REPLACEMENTS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
 
 
@@ -68,14 +70,15 @@ class XmlWriter:
             member = self._model.resolve(reference)
             if not member.get("xmlAttribute"):
                 members[name] = self._element(member, str(member.get("locationName", name)))
-        attributes = frozenset(shape["members"]) - members.keys()
+            else:
+                members[name] = _nothing  # written into the opening tag by ``_nested``
 
         def write(value: Any, append: Append) -> None:
             if value.__class__ is bytes:
                 append(value)
                 return
             for name, item in value.items():
-                if item is not None and name not in attributes:
+                if item is not None:
                     members[name](item, append)
 
         return write
@@ -179,16 +182,25 @@ class XmlWriter:
         return write
 
 
+def _nothing(value: Any, append: Append) -> None:
+    del value, append
+
+
 def _string(tag: str) -> Write:
-    start, end = f"<{tag}>", f"</{tag}>"
-    is_special = _SPECIAL.search
+    start, end = f"<{tag}>".encode(), f"</{tag}>".encode()
+    # States, types and owners come again and again under the same tag, and looking one
+    # up costs a tenth of escaping and encoding it.
+    written: dict[str, bytes] = {}
 
     def write(value: Any, append: Append) -> None:
-        # Nearly everything in an answer is a plain string, so this is written out.
-        if value.__class__ is str and is_special(value) is None:
-            append((start + value + end).encode())
-        else:
-            append(b"%b%b%b" % (start.encode(), escape(value), end.encode()))
+        element = written.get(value)
+        if element is None:
+            element = start + escape(value) + end
+            if value.__class__ is str and len(value) <= _LONGEST_WRITTEN:
+                if len(written) >= _MOST_WRITTEN:
+                    written.clear()
+                written[value] = element
+        append(element)
 
     return write
 
