@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
@@ -18,6 +18,7 @@ class Attachment:
     Attributes:
         id: ``eni-attach-…`` (or ``ela-attach-…`` for a service's own).
         status: ``attaching``, ``attached``, ``detaching`` or ``detached``.
+        ena_srd: EnaSrdSpecification, in AWS's shape.
     """
 
     id: str
@@ -27,6 +28,8 @@ class Attachment:
     delete_on_termination: bool = False
     network_card_index: int = 0
     instance_owner_id: str | None = None
+    ena_srd: Mapping[str, Any] | None = None
+    ena_queue_count: int | None = None
 
 
 @record
@@ -37,13 +40,23 @@ class NetworkInterface(Stateful):
         state: shown as Status: pending, available, attaching, in-use, detaching.
         private_ips: every private IPv4 address, the primary first.
         ipv6_addresses: canonical spelling.
-        instance_id: whose interface it is while ``attachment`` is set and not detached.
+        primary_ipv6: whether the first IPv6 address stays while the interface exists.
+        instance_id: whose interface it is while ``attachment`` is set.
+        former: the last attachment and its instance, kept for a while after it ended.
         public_ip: an auto-assigned public address; Elastic IPs stand in Address.
+        auto_public_ip: whether it is to have one whenever no Elastic IP takes its place.
+        connection_tracking: timeouts in seconds, in AWS's shape.
     """
 
     PREFIX: ClassVar[str] = "eni"
     RESOURCE_TYPE: ClassVar[str] = "network-interface"
-    INDEXES: ClassVar[tuple[str, ...]] = ("instance_id", "subnet_id", "vpc_id", "group_ids")
+    INDEXES: ClassVar[tuple[str, ...]] = (
+        "instance_id",
+        "subnet_id",
+        "vpc_id",
+        "group_ids",
+        "public_ip",
+    )
     MOVES: ClassVar[Mapping[str, frozenset[str]]] = moves(
         pending="available in-use",
         available="attaching in-use",
@@ -66,10 +79,13 @@ class NetworkInterface(Stateful):
     ipv6_addresses: tuple[str, ...] = ()
     ipv4_prefixes: tuple[str, ...] = ()
     ipv6_prefixes: tuple[str, ...] = ()
+    primary_ipv6: bool = False
     instance_id: str | None = None
     attachment: Attachment | None = None
+    former: tuple[Attachment, str] | None = None
     public_ip: str | None = None
-    ena_srd_enabled: bool | None = None
+    auto_public_ip: bool = False
+    connection_tracking: Mapping[str, int] | None = None
 
 
 @record

@@ -1,0 +1,38 @@
+"""Public IPv4 addresses, out of a range that the internet never routes; pure.
+
+198.18.0.0/15 is set aside for benchmarks (RFC 2544), so no packet sent to one of these
+addresses by mistake reaches a stranger. Its lower half is for addresses that instances get
+by themselves, its upper half for Elastic IP addresses.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from ipaddress import IPv4Network
+from random import Random
+
+from emulator.core.errors import AwsError
+
+AUTOMATIC = IPv4Network("198.18.0.0/16")
+ELASTIC = IPv4Network("198.19.0.0/16")
+
+
+def choose(pool: IPv4Network, random: Random, in_use: Callable[[str], bool]) -> str:
+    """Return an address of ``pool`` that is not in use.
+
+    Raises:
+        AwsError: InsufficientAddressCapacity when there is none.
+    """
+    first, count = int(pool.network_address), pool.num_addresses
+    start = random.randrange(count)
+    for step in range(count):
+        # The first and last address of the pool would look like a network and a broadcast.
+        offset = (start + step) % count
+        if 0 < offset < count - 1:
+            address = str(ipaddress.IPv4Address(first + offset))
+            if not in_use(address):
+                return address
+    raise AwsError(
+        "InsufficientAddressCapacity", "There are not enough free public IPv4 addresses."
+    )
