@@ -113,9 +113,7 @@ def give_back_ipv4_prefix(subnet: Subnet, prefix: str) -> None:
     subnet.touch()
 
 
-def ipv6_prefix(
-    subnet: Subnet, wanted: str | None, random: Random, in_use: Collection[str]
-) -> str:
+def ipv6_prefix(subnet: Subnet, wanted: str | None, random: Random, in_use: Collection[str]) -> str:
     """Return a /80 of the subnet, the wanted one or any that is not in use.
 
     Raises:

@@ -175,7 +175,7 @@ def ipv6_cidr(given: str | None) -> str:
 
 
 def _cidr(
-    given: str | None, kind: type[ipaddress.IPv4Network] | type[ipaddress.IPv6Network]
+    given: str | None, kind: type[ipaddress.IPv4Network | ipaddress.IPv6Network]
 ) -> str:
     text = given or ""
     address, slash, length = text.partition("/")

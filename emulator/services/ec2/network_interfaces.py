@@ -6,264 +6,50 @@ What instances, NAT gateways and endpoints need of interfaces is here too: they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from emulator.catalog.regions import zones
 from emulator.core.errors import AwsError
 from emulator.model.network_interface import Address, Attachment, NetworkInterface
 from emulator.model.row import NO_TAGS
-from emulator.model.security_group import SecurityGroup
-from emulator.model.vpc import Subnet, Vpc
+from emulator.model.vpc import Subnet
 from emulator.net import prefixes, public_addresses
 from emulator.net.addresses import give_back, take
-from emulator.net.dns_names import private_name, public_name
 from emulator.services.call import Call, Handler, World
-from emulator.services.ec2.kind import Kind, tag_set
+from emulator.services.ec2.network_interface_views import (
+    ATTACHMENT_FILTER,
+    NETWORK_INTERFACE,
+    attachment_view,
+    view,
+)
 from emulator.services.ec2.nouns import NOUNS
 from emulator.services.ec2.security_groups import groups_for
 from emulator.services.ec2.tags import tags_on_create
-from emulator.services.filters import Field
 from emulator.services.pages import page_of_rows
 from emulator.state.store import Region
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
 
+__all__ = [
+    "NETWORK_INTERFACE",
+    "OPERATIONS",
+    "attach",
+    "clear_association",
+    "delete_interface",
+    "detach",
+    "new_interface",
+    "new_public_ip",
+    "release_from_instance",
+]
+
 # Clients poll for a detached attachment by its id; one that was never seen as ``detached``
 # is searched for minutes.
 FORMER_ATTACHMENT_SECONDS = 15.0
-ATTACHMENT_FILTER = "attachment.attachment-id"
-
-AMAZON = "amazon"
-PRIMARY_DEVICE = 0
-
-
-def addresses_of(region: Region, interface: NetworkInterface) -> Mapping[str, Address]:
-    """Return an interface's Elastic IP addresses by the private address they map to."""
-    return {
-        address.private_ip or "": address
-        for address in region[Address].where(network_interface_id=interface.id)
-    }
-
-
-def association(
-    region: Region, interface: NetworkInterface, private_ip: str, elastic: Address | None
-) -> dict[str, Any] | None:
-    """Return the public side of one private address in AWS's shape, if it has one.
-
-    Args:
-        region: of the interface.
-        interface: whose address it is.
-        private_ip: the address.
-        elastic: what ``addresses_of`` has for it.
-    """
-    if elastic is not None:
-        public_ip = elastic.public_ip
-        shown = {
-            "AllocationId": elastic.id,
-            "AssociationId": elastic.association_id,
-            "IpOwnerId": region.account,
-            "PublicIp": public_ip,
-        }
-    elif interface.public_ip is not None and private_ip == interface.private_ips[0]:
-        public_ip = interface.public_ip
-        shown = {"IpOwnerId": AMAZON, "PublicIp": public_ip}
-    else:
-        return None
-    if _has_hostnames(region, interface):
-        shown["PublicDnsName"] = public_name(region.name, public_ip)
-    return shown
-
-
-def _has_hostnames(region: Region, interface: NetworkInterface) -> bool:
-    vpc = region[Vpc].get(interface.vpc_id)
-    return vpc is not None and vpc.enable_dns_hostnames and vpc.enable_dns_support
-
-
-def group_identifiers(region: Region, group_ids: Iterable[str]) -> list[dict[str, str]]:
-    """Return groups as interfaces and instances list them."""
-    groups = []
-    for group_id in group_ids:
-        group = region[SecurityGroup].get(group_id)
-        groups.append({"GroupId": group_id, "GroupName": group.name if group else ""})
-    return groups
-
-
-def private_addresses(region: Region, interface: NetworkInterface) -> list[dict[str, Any]]:
-    """Return an interface's private IPv4 addresses, each with its public side."""
-    elastic = addresses_of(region, interface)
-    named = _has_hostnames(region, interface)
-    return [
-        {
-            "PrivateIpAddress": address,
-            "Primary": place == 0,
-            "PrivateDnsName": private_name(region.name, address) if named else None,
-            "Association": association(region, interface, address, elastic.get(address)),
-        }
-        for place, address in enumerate(interface.private_ips)
-    ]
-
-
-def attachment_view(attachment: Attachment, instance_id: str | None) -> dict[str, Any]:
-    """Return an attachment in AWS's shape."""
-    return {
-        "AttachmentId": attachment.id,
-        "AttachTime": attachment.attached_at,
-        "DeleteOnTermination": attachment.delete_on_termination,
-        "DeviceIndex": attachment.device_index,
-        "NetworkCardIndex": attachment.network_card_index,
-        "InstanceId": instance_id,
-        "InstanceOwnerId": attachment.instance_owner_id,
-        "Status": attachment.status,
-        "EnaSrdSpecification": attachment.ena_srd,
-        "EnaQueueCount": attachment.ena_queue_count,
-    }
-
-
-def _zone_id(region: Region, zone_name: str) -> str | None:
-    return next((zone.id for zone in zones(region.name) if zone.name == zone_name), None)
-
-
-def view(region: Region, interface: NetworkInterface) -> dict[str, Any]:
-    """Return an interface in AWS's shape."""
-    addresses = private_addresses(region, interface)
-    attachment = interface.attachment
-    primary = interface.private_ips[0] if interface.private_ips else None
-    subnet = region[Subnet].get(interface.subnet_id)
-    public = addresses[0]["Association"] if addresses else None
-    return {
-        "NetworkInterfaceId": interface.id,
-        "OwnerId": region.account,
-        "SubnetId": interface.subnet_id,
-        "VpcId": interface.vpc_id,
-        "AvailabilityZone": interface.availability_zone,
-        "AvailabilityZoneId": _zone_id(region, interface.availability_zone),
-        "Description": interface.description,
-        "InterfaceType": interface.interface_type,
-        "MacAddress": interface.mac_address,
-        "Status": interface.state,
-        "SourceDestCheck": interface.source_dest_check,
-        "RequesterManaged": interface.requester_managed,
-        "RequesterId": interface.requester_id,
-        "Operator": {"Managed": False},
-        "PrivateIpAddress": primary,
-        "PrivateDnsName": addresses[0]["PrivateDnsName"] if addresses else None,
-        "PrivateIpAddresses": addresses,
-        "Association": public,
-        "PublicDnsName": public.get("PublicDnsName") if public else None,
-        "Ipv4Prefixes": [{"Ipv4Prefix": prefix} for prefix in interface.ipv4_prefixes],
-        "Ipv6Prefixes": [{"Ipv6Prefix": prefix} for prefix in interface.ipv6_prefixes],
-        "Ipv6Address": interface.ipv6_addresses[0] if interface.ipv6_addresses else None,
-        "Ipv6Addresses": [
-            {"Ipv6Address": address, "IsPrimaryIpv6": interface.primary_ipv6 and place == 0}
-            for place, address in enumerate(interface.ipv6_addresses)
-        ],
-        "Ipv6Native": True if subnet is not None and subnet.ipv6_native else None,
-        "Groups": group_identifiers(region, interface.group_ids),
-        "ConnectionTrackingConfiguration": interface.connection_tracking,
-        "Attachment": (
-            attachment_view(attachment, interface.instance_id) if attachment is not None else None
-        ),
-        "TagSet": tag_set(interface.tags),
-    }
-
-
-def _public(member: str) -> Field[NetworkInterface]:
-    """Return a filter over one member of every address's association."""
-
-    def field(region: Region, interface: NetworkInterface) -> Iterable[str | None]:
-        elastic = addresses_of(region, interface)
-        for address in interface.private_ips:
-            shown = association(region, interface, address, elastic.get(address))
-            yield shown.get(member) if shown is not None else None
-
-    return field
-
-
-def _attached(member: str) -> Field[NetworkInterface]:
-    """Return a filter over one member of the attachment."""
-
-    def field(_: Region, interface: NetworkInterface) -> str | bool | int | None:
-        if interface.attachment is None:
-            return None
-        value = attachment_view(interface.attachment, interface.instance_id)[member]
-        return value if value is None or isinstance(value, str | bool | int) else value.isoformat()
-
-    return field
-
-
-def _attach_time(_: Region, interface: NetworkInterface) -> Iterable[str]:
-    if interface.attachment is not None:
-        moment = interface.attachment.attached_at.strftime("%Y-%m-%dT%H:%M:%S")
-        yield from (f"{moment}.000Z", f"{moment}Z")
-
-
-def _attachment_ids(_: Region, interface: NetworkInterface) -> Iterable[str]:
-    if interface.attachment is not None:
-        yield interface.attachment.id
-    if interface.former is not None:
-        yield interface.former[0].id
-
-
-def _group_names(region: Region, interface: NetworkInterface) -> Iterable[str]:
-    return (group["GroupName"] for group in group_identifiers(region, interface.group_ids))
-
-
-def _private_names(region: Region, interface: NetworkInterface) -> Iterable[str]:
-    if _has_hostnames(region, interface):
-        yield from (private_name(region.name, address) for address in interface.private_ips[:1])
-
-
-NETWORK_INTERFACE = Kind(
-    row=NetworkInterface,
-    shape="NetworkInterface",
-    view=view,
-    filters={
-        "addresses.association.owner-id": _public("IpOwnerId"),
-        "addresses.association.public-ip": _public("PublicIp"),
-        "addresses.primary": lambda _, eni: (
-            "true" if place == 0 else "false" for place in range(len(eni.private_ips))
-        ),
-        "addresses.private-ip-address": lambda _, eni: eni.private_ips,
-        "association.allocation-id": _public("AllocationId"),
-        "association.association-id": _public("AssociationId"),
-        "association.ip-owner-id": _public("IpOwnerId"),
-        "association.public-dns-name": _public("PublicDnsName"),
-        "association.public-ip": _public("PublicIp"),
-        "attachment.attach-time": _attach_time,
-        ATTACHMENT_FILTER: _attachment_ids,
-        "attachment.delete-on-termination": _attached("DeleteOnTermination"),
-        "attachment.device-index": _attached("DeviceIndex"),
-        "attachment.instance-id": _attached("InstanceId"),
-        "attachment.instance-owner-id": _attached("InstanceOwnerId"),
-        "attachment.nat-gateway-id": lambda _, __: None,
-        "attachment.network-card-index": _attached("NetworkCardIndex"),
-        "attachment.status": _attached("Status"),
-        "availability-zone": lambda _, eni: eni.availability_zone,
-        "availability-zone-id": lambda region, eni: _zone_id(region, eni.availability_zone),
-        "description": lambda _, eni: eni.description,
-        "group-id": lambda _, eni: eni.group_ids,
-        "group-name": _group_names,
-        "interface-type": lambda _, eni: eni.interface_type,
-        "ipv6-addresses.ipv6-address": lambda _, eni: eni.ipv6_addresses,
-        "mac-address": lambda _, eni: eni.mac_address,
-        "network-interface-id": lambda _, eni: eni.id,
-        "operator.managed": lambda _, __: False,
-        "operator.principal": lambda _, __: None,
-        "owner-id": lambda region, _: region.account,
-        "private-dns-name": _private_names,
-        "private-ip-address": lambda _, eni: eni.private_ips[:1],
-        "requester-id": lambda _, eni: eni.requester_id,
-        "requester-managed": lambda _, eni: eni.requester_managed,
-        "source-dest-check": lambda _, eni: eni.source_dest_check,
-        "status": lambda _, eni: eni.state,
-        "subnet-id": lambda _, eni: eni.subnet_id,
-        "vpc-id": lambda _, eni: eni.vpc_id,
-    },
-)
+# More than any instance type has on one interface.
+MAX_ADDRESSES = 50
 
 
 def new_interface(
@@ -306,30 +92,22 @@ def new_interface(
         AwsError: an address cannot be had; nothing is taken then.
     """
     random = world.ids.random
-    taken: list[str] = []
-    try:
-        if subnet.cidr:
-            taken.append(take(subnet, private_ip, random))
-            for address in secondary_ips:
-                taken.append(take(subnet, address, random))  # noqa: PERF401 - kept on error
-            for _ in range(secondary_count):
-                taken.append(take(subnet, None, random))  # noqa: PERF401 - likewise
-        elif private_ip or secondary_ips or secondary_count:
-            raise AwsError(
-                "InvalidParameterCombination",
-                f"The subnet '{subnet.id}' has no IPv4 CIDR block to take an address from",
-            )
-        if ipv6_count is None:
-            assigns = subnet.assign_ipv6_address_on_creation and not ipv6_addresses
-            ipv6_count = 1 if assigns else 0
-        ipv6 = (
-            ipv6_for(world, region, subnet, ipv6_addresses, ipv6_count)
-            if ipv6_addresses or ipv6_count
-            else ()
+    if ipv6_count is None:
+        ipv6_count = 1 if subnet.assign_ipv6_address_on_creation and not ipv6_addresses else 0
+    ipv6 = (
+        ipv6_for(world, region, subnet, ipv6_addresses, ipv6_count)
+        if ipv6_addresses or ipv6_count
+        else ()
+    )
+    taken: tuple[str, ...] = ()
+    if subnet.cidr:
+        wanted = (private_ip, *secondary_ips, *(None,) * secondary_count)
+        taken = take_all(world, subnet, wanted)
+    elif private_ip or secondary_ips or secondary_count:
+        raise AwsError(
+            "InvalidParameterCombination",
+            f"The subnet '{subnet.id}' has no IPv4 CIDR block to take an address from",
         )
-    except AwsError:
-        give_back(subnet, taken)
-        raise
     digits = f"{random.getrandbits(40):010x}"
     interface = NetworkInterface(
         id=world.ids.resource("eni"),
@@ -338,10 +116,8 @@ def new_interface(
         subnet_id=subnet.id,
         availability_zone=subnet.availability_zone,
         # 0a is a locally administered unicast address, like those AWS gives.
-        mac_address=(
-            f"0a:{digits[:2]}:{digits[2:4]}:{digits[4:6]}:{digits[6:8]}:{digits[8:]}"
-        ),
-        private_ips=tuple(taken),
+        mac_address=(f"0a:{digits[:2]}:{digits[2:4]}:{digits[4:6]}:{digits[6:8]}:{digits[8:]}"),
+        private_ips=taken,
         group_ids=group_ids,
         description=description,
         interface_type=interface_type,
@@ -351,6 +127,22 @@ def new_interface(
         tags=tags,
     )
     return region[NetworkInterface].add(interface)
+
+
+def take_all(world: World, subnet: Subnet, wanted: Sequence[str | None]) -> tuple[str, ...]:
+    """Take IPv4 addresses of a subnet, all or none; None stands for any.
+
+    Raises:
+        AwsError: one of them cannot be had.
+    """
+    random, taken = world.ids.random, []
+    try:
+        for address in wanted:
+            taken.append(take(subnet, address, random))  # noqa: PERF401 - kept on error
+    except AwsError:
+        give_back(subnet, taken)
+        raise
+    return tuple(taken)
 
 
 def ipv6_for(
@@ -503,9 +295,6 @@ def _given_addresses(
     return primary, secondary
 
 
-MAX_ADDRESSES = 50
-
-
 def check_count(name: str, count: int | None) -> int:
     """Return how many addresses are wanted.
 
@@ -547,6 +336,14 @@ def create_network_interface(
     _check_exclusive(params, "Ipv6Prefixes", "Ipv6PrefixCount")
     ipv6 = [item.get("Ipv6Address") or "" for item in params.get("Ipv6Addresses", ())]
     ipv6_count = params.get("Ipv6AddressCount")
+    primary_ipv6 = bool(params.get("EnablePrimaryIpv6")) or any(
+        item.get("IsPrimaryIpv6") for item in params.get("Ipv6Addresses", ())
+    )
+    if primary_ipv6:
+        prefixes.ipv6_range(subnet)
+        if not ipv6 and not ipv6_count:
+            ipv6_count = 1
+    tracking = connection_tracking(params.get("ConnectionTrackingSpecification"))
     interface = new_interface(
         call.world,
         region,
@@ -565,17 +362,11 @@ def create_network_interface(
     )
     try:
         interface.ipv4_prefixes, interface.ipv6_prefixes = _prefixes(call, subnet, params)
-        if params.get("EnablePrimaryIpv6") and not interface.ipv6_addresses:
-            raise AwsError(
-                "InvalidParameterCombination",
-                "EnablePrimaryIpv6 needs an IPv6 address to be the primary one",
-            )
     except AwsError:
         delete_interface(region, interface)
         raise
-    interface.primary_ipv6 = bool(params.get("EnablePrimaryIpv6"))
-    tracking = params.get("ConnectionTrackingSpecification")
-    interface.connection_tracking = connection_tracking(tracking)
+    interface.primary_ipv6 = primary_ipv6
+    interface.connection_tracking = tracking
     call.world.settle(interface, "available")
     answer: dict[str, Any] = {"NetworkInterface": NETWORK_INTERFACE.show(region, interface)}
     if params.get("ClientToken"):

@@ -92,9 +92,7 @@ def _rule_filters(prefix: str, *, egress: bool) -> dict[str, Field[SecurityGroup
         "to-port": lambda rule: rule.to_port,
         "user-id": lambda rule: rule.peer_owner_id,
     }
-    fields = {
-        f"{prefix}.{name}": _of_rules(value, egress=egress) for name, value in values.items()
-    }
+    fields = {f"{prefix}.{name}": _of_rules(value, egress=egress) for name, value in values.items()}
     fields[f"{prefix}.group-name"] = _peer_name(egress=egress)
     return fields
 
@@ -279,9 +277,7 @@ def group_of_request(region: Region, params: Mapping[str, Any]) -> SecurityGroup
 
 def _check_words(name: str, description: str) -> None:
     if name.lower() == DEFAULT:
-        raise AwsError(
-            "InvalidParameterValue", f"Cannot use reserved security group name: {name}"
-        )
+        raise AwsError("InvalidParameterValue", f"Cannot use reserved security group name: {name}")
     if name.startswith("sg-"):
         raise AwsError(
             "InvalidParameterValue",
