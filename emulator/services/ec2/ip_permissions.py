@@ -174,9 +174,7 @@ def ipv6_cidr(given: str | None) -> str:
     return _cidr(given, ipaddress.IPv6Network)
 
 
-def _cidr(
-    given: str | None, kind: type[ipaddress.IPv4Network | ipaddress.IPv6Network]
-) -> str:
+def _cidr(given: str | None, kind: type[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> str:
     text = given or ""
     address, slash, length = text.partition("/")
     if slash and address and length.isascii() and length.isdecimal() and len(length) <= 3:
