@@ -1,0 +1,1 @@
+"""What docs/performance.md reports: this emulator beside others, on one machine."""
