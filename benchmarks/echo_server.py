@@ -20,7 +20,7 @@ class Echo(protocol.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._body: list[bytes] = []
 
-    def dataReceived(self, data: bytes) -> None:  # noqa: N802 - Twisted's name
+    def dataReceived(self, data: bytes) -> None:
         """Feed the parser."""
         self._parser.feed_data(data)
 
