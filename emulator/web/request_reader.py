@@ -174,7 +174,7 @@ class RequestReader:
         if self.finished or self.refusal is not None or self._parser is None:
             return
         stage = self.stage
-        body_bytes = len(self._body)
+        body_bytes = len(self._body) if self.phase is BODY else 0
         while data:
             self._fed_bytes = len(data)
             try:
@@ -191,11 +191,13 @@ class RequestReader:
                 if not self.finished:
                     self.refusal = Refusal(400, str(error))
             break
+        if self.phase is BETWEEN:
+            return
         if self.phase is HEAD:
             self._head_bytes += self._fed_bytes
             if self._head_bytes > self._limits.header_bytes + SLICE_BYTES:
                 self._set_refusal(431, "the request head is too large")
-        elif self.phase is BODY and stage == self.stage:
+        elif stage == self.stage:
             self._watch_framing(body_bytes)
 
     def close(self) -> None:
@@ -238,7 +240,10 @@ class RequestReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one header field, or a trailer, which is of no use to us."""
-        key = _NAMES.get(name) or name.lower().decode("latin-1")
+        try:
+            key = _NAMES[name]
+        except KeyError:
+            key = name.lower().decode("latin-1")
         headers = self._fields
         if key in headers:
             self._take_repeated(key, value)
@@ -271,22 +276,26 @@ class RequestReader:
         self._method = _METHODS.get(parser.get_method(), "")
         if not self._method:
             self._refuse(501, "this method is not implemented")
-        version = parser.get_http_version()
+        if "connection" not in headers and parser.should_keep_alive():
+            version = "1.1"  # without that header, only HTTP/1.1 keeps a connection
+            self._connection = KEEP_ALIVE
+        else:
+            version = parser.get_http_version()
+            self._connection = _connection_line(version, keep_alive=parser.should_keep_alive())
         if version == "1.1":
             if "host" not in headers:
                 self._refuse(400, "the Host header is missing")
-            self._connection = KEEP_ALIVE if parser.should_keep_alive() else CLOSE
-        elif version == "1.0":
-            self._connection = KEEP_ALIVE_HTTP_1_0 if parser.should_keep_alive() else CLOSE
-        else:
+        elif version != "1.0":
             self._refuse(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
-        self._split_target()
+        if self._target == b"/":
+            self._path = "/"
+            self._query = ""
+        else:
+            self._split_target()
         if "content-length" in headers or "transfer-encoding" in headers:
             self._check_framing(version)
         if "expect" in headers and version == "1.1":
-            if headers["expect"].lower() != "100-continue":
-                self._refuse(417, "the only expectation is 100-continue")
-            self.wants_continue = True
+            self._check_expectation()
         self.phase = BODY
         self.stage += 1
 
@@ -350,6 +359,11 @@ class RequestReader:
         elif version == "1.0":
             self._refuse(400, "HTTP/1.0 has no transfer codings")
 
+    def _check_expectation(self) -> None:
+        if self._headers["expect"].lower() != "100-continue":
+            self._refuse(417, "the only expectation is 100-continue")
+        self.wants_continue = True
+
     def _split_target(self) -> None:
         target = self._target.decode("latin-1")
         if "#" in target:
@@ -398,3 +412,9 @@ class RequestReader:
         self._parser = HttpRequestParser(self)
         self._begin()
         return replay + rest
+
+
+def _connection_line(version: str, *, keep_alive: bool) -> bytes:
+    if not keep_alive:
+        return CLOSE
+    return KEEP_ALIVE if version == "1.1" else KEEP_ALIVE_HTTP_1_0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import attrs
+from twisted.internet.interfaces import ISystemHandle
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from zope.interface import implementer
 
 from emulator.web.connection import Answer, HttpConnection, OnAnswered
 from emulator.web.limits import Limits
@@ -60,6 +62,41 @@ class BoundedTransport(StringTransport):
         return self.producerState == "paused"
 
 
+class Kernel:
+    """A socket that takes no more than there is room for."""
+
+    def __init__(self, transport: SocketTransport) -> None:
+        self._transport = transport
+        self.room_bytes = 10**9
+
+    def send(self, data: bytes) -> int:
+        if self.room_bytes == 0:
+            raise BlockingIOError
+        taken = data[: self.room_bytes]
+        self.room_bytes -= len(taken)
+        self._transport.io.write(taken)
+        return len(taken)
+
+
+@implementer(ISystemHandle)
+class SocketTransport(BoundedTransport):
+    """A transport that, like TCP's, shows the socket below it."""
+
+    room_bytes = 10**9
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = Kernel(self)
+
+    def getHandle(self) -> Kernel:
+        return self.kernel
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        super().registerProducer(producer, streaming)
+        if not streaming:
+            producer.resumeProducing()
+
+
 @attrs.define
 class Bench:
     """One connection with all that surrounds it."""
@@ -83,12 +120,15 @@ class Bench:
 
 
 def connect(
-    answer: Answer = echo, limits: Limits | None = None, on_answered: OnAnswered | None = None
+    answer: Answer = echo,
+    limits: Limits | None = None,
+    on_answered: OnAnswered | None = None,
+    transport: BoundedTransport | None = None,
 ) -> Bench:
     """Return a fresh connection."""
     clock = Clock()
     connections = OpenConnections(limits or Limits(), clock)
     connection = HttpConnection(answer, connections, on_answered)
-    transport = BoundedTransport()
+    transport = transport or BoundedTransport()
     connection.makeConnection(transport)
     return Bench(clock, connections, connection, transport)

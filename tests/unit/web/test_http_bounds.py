@@ -10,7 +10,7 @@ from emulator.web.connection import HttpConnection
 from emulator.web.limits import Limits
 from emulator.web.open_connections import OpenConnections
 from emulator.wire.message import HttpResponse
-from tests.unit.web.connections import BoundedTransport, answered, connect
+from tests.unit.web.connections import BoundedTransport, SocketTransport, answered, connect
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 HEADS = b"POST / HTTP/1.1\r\nHost: h\r\n"
@@ -225,3 +225,55 @@ def test_room_is_made_by_closing_the_longest_idle():
     third.makeConnection(BoundedTransport())
     third.dataReceived(GET)
     assert not connections.make_room()
+
+
+@pytest.mark.parametrize("room_bytes", [0, 1, 30_000, 60_000, 10**9])
+def test_what_the_kernel_does_not_take_follows_in_order(room_bytes):
+    calls = []
+
+    def answer(request):
+        calls.append(request)
+        return HttpResponse(200, (b"%03d" % len(calls) * 10_000,))
+
+    plain = connect(answer)
+    plain.receive(GET * 50)
+    expected = b""
+    while data := plain.transport.client_reads():
+        expected += data
+
+    calls.clear()
+    transport = SocketTransport()
+    bench = connect(answer, transport=transport)
+    transport.kernel.room_bytes = room_bytes
+    bench.receive(GET * 50)
+    if room_bytes < 100_000:
+        assert len(calls) < 5
+        assert transport.reading_paused
+    written = b""
+    while data := transport.client_reads():
+        written += data
+        transport.kernel.room_bytes = room_bytes
+
+    assert expected == written
+    assert len(calls) == 50
+
+
+def test_a_client_that_never_reads_is_dropped_though_little_is_unsent():
+    transport = SocketTransport()
+    bench = connect(transport=transport)
+    transport.kernel.room_bytes = 5
+    bench.receive(GET)
+    bench.seconds_pass(123)
+
+    assert transport.disconnected
+
+
+def test_a_large_last_answer_may_take_its_time():
+    bench = connect(lambda request: HttpResponse(200, (b"x" * 100_000,)))
+    bench.receive(b"GET / HTTP/1.0\r\n\r\n")
+    bench.seconds_pass(100)
+    assert bench.transport.disconnecting
+    assert not bench.transport.disconnected
+
+    bench.seconds_pass(30)
+    assert bench.transport.disconnected

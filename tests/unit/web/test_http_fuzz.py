@@ -13,7 +13,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from emulator.web.limits import Limits
 from emulator.web.request_reader import SLICE_BYTES
 from emulator.wire.message import HttpRequest, HttpResponse
-from tests.unit.web.connections import connect
+from tests.unit.web.connections import BoundedTransport, SocketTransport, connect
 
 LIMITS = Limits(header_bytes=500, header_fields=10, body_bytes=200, pipelined_requests=4)
 
@@ -80,8 +80,8 @@ def statuses(written: bytes, methods: list[str]) -> list[int]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(pieces=PIECES, cuts=CUTS, reads=st.booleans())
-def test_any_bytes_are_answered_in_http_and_cost_little(pieces, cuts, reads):
+@given(pieces=PIECES, cuts=CUTS, reads=st.booleans(), room_bytes=st.integers(-1, 9000))
+def test_any_bytes_are_answered_in_http_and_cost_little(pieces, cuts, reads, room_bytes):
     failures = []
     methods: list[str] = []
     slow: list[Deferred[HttpResponse]] = []
@@ -100,7 +100,10 @@ def test_any_bytes_are_answered_in_http_and_cost_little(pieces, cuts, reads):
         return HttpResponse(200, (b"x" * 3000,))
 
     globalLogPublisher.addObserver(observe)
-    bench = connect(answer, LIMITS)
+    transport = SocketTransport() if room_bytes >= 0 else BoundedTransport()
+    bench = connect(answer, LIMITS, transport=transport)
+    if room_bytes >= 0:
+        transport.kernel.room_bytes = room_bytes
     connection, reader = bench.connection, bench.connection._reader
     written = b""
     sent = b"".join(pieces)
