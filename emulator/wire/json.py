@@ -23,8 +23,8 @@ Render = Callable[[Any], Any]
 """Turn one value of a result into what ``json.dumps`` takes."""
 
 _DEEPEST_DOCUMENT = 64
-# Far beyond every limit of SSM and ECS; what is decoded takes many times its size.
-_LONGEST_BODY = 4 << 20
+# Beyond every limit of SSM and ECS; what is decoded takes many times its size.
+_LONGEST_BODY = 2 << 20
 
 
 def dumps(value: object) -> bytes:

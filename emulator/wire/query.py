@@ -24,8 +24,8 @@ Parse = Callable[[Node, str, Problems], Any]
 """Read a node of the tree found at a path; None means absent."""
 
 _MOST_PARAMETERS = 50_000
-# Far beyond IAM's largest document; what is decoded takes many times its size.
-_LONGEST_FORM = 4 << 20
+# Ten times the largest policy; decoding takes a second and many times its size beyond this.
+_LONGEST_FORM = 2 << 20
 # RequestSpotFleet's deepest parameter has 11 names.
 _DEEPEST = 16
 _LONGEST_INDEX = 9

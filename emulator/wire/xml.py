@@ -147,13 +147,21 @@ class XmlWriter:
                         write_flat(item, append)
 
             return write_items
+        is_structure = member["type"] == "structure"
         start, end = _opening(shape, tag), f"</{tag}>".encode()
-        write_item = self._element(member, str(member.get("locationName", "member")))
+        item_tag = str(member.get("locationName", "member"))
+        write_item = self._element(member, item_tag)
+        item_start, item_end = _opening(member, item_tag), f"</{item_tag}>".encode()
 
         def write(value: Iterable[Any], append: Append) -> None:
             append(start)
             for item in value:
-                if item is not None:
+                if item.__class__ is bytes and is_structure:
+                    # Describes are long lists of fragments: no calls for those.
+                    append(item_start)
+                    append(item)
+                    append(item_end)
+                elif item is not None:
                     write_item(item, append)
             append(end)
 

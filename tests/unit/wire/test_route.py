@@ -66,6 +66,28 @@ def test_a_json_request_is_routed_by_its_target(prefix: str, service: str) -> No
     assert Target(service, "ListThings", None, None, signed=False) == route(request)
 
 
+def test_signature_version_4a_leaves_the_region_out() -> None:
+    scope = "AKIAX/20260102/sts/aws4_request"
+    request = post(b"Action=GetCallerIdentity", authorization=authorization(scope))
+
+    assert Target("sts", "GetCallerIdentity", None, "AKIAX", signed=True) == route(request)
+
+
+def test_an_action_that_is_not_first_is_found() -> None:
+    scope = "AKIAX/20260102/eu-west-1/ec2/aws4_request"
+    request = post(b"AllocationId=a&Action=ReleaseAddress", authorization=authorization(scope))
+
+    assert route(request).operation == "ReleaseAddress"
+
+
+def test_a_scope_of_a_service_nobody_knows_leaves_it_to_the_version() -> None:
+    scope = "AKIAX/20260102/eu-west-1/execute-api/aws4_request"
+    body = b"Action=GetUser&Version=2010-05-08"
+
+    expected = Target("iam", "GetUser", "eu-west-1", "AKIAX", signed=True)
+    assert expected == route(post(body, authorization=authorization(scope)))
+
+
 def test_signature_version_2_names_its_caller() -> None:
     request = post(b"AWSAccessKeyId=AKIAX&Action=DescribeVpcs&Version=2014-06-15&Signature=x")
 
