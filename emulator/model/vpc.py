@@ -18,11 +18,13 @@ class CidrAssociation:
         id: ``vpc-cidr-assoc-…`` or ``subnet-cidr-assoc-…``.
         cidr: the range, in its canonical spelling.
         state: such as ``associated``.
+        network_border_group: from where AWS advertises an IPv6 range of a VPC.
     """
 
     id: str
     cidr: str
     state: str = "associated"
+    network_border_group: str | None = None
 
 
 @record
@@ -52,7 +54,7 @@ class Vpc(Stateful):
 
     PREFIX: ClassVar[str] = "vpc"
     RESOURCE_TYPE: ClassVar[str] = "vpc"
-    INDEXES: ClassVar[tuple[str, ...]] = ("dhcp_options_id",)
+    INDEXES: ClassVar[tuple[str, ...]] = ("dhcp_options_id", "is_default")
     MOVES: ClassVar[Mapping[str, frozenset[str]]] = moves(pending="available", available="")
 
     cidr: str
@@ -127,17 +129,18 @@ class EgressOnlyInternetGateway(Row):
 class Route:
     """One route; exactly one destination and one target are set.
 
+    Whether it leads anywhere (``active`` or ``blackhole``) is derived from its target.
+
     Attributes:
         origin: ``CreateRouteTable``, ``CreateRoute`` or ``EnableVgwRoutePropagation``.
-        state: ``active`` or ``blackhole``.
         gateway_id: ``local``, an internet gateway, a VPN gateway or a gateway endpoint.
+        network_interface_id: also stands for the instance a route was made to.
     """
 
     destination_cidr: str | None = None
     destination_ipv6_cidr: str | None = None
     destination_prefix_list_id: str | None = None
     gateway_id: str | None = None
-    instance_id: str | None = None
     nat_gateway_id: str | None = None
     network_interface_id: str | None = None
     transit_gateway_id: str | None = None
@@ -146,8 +149,8 @@ class Route:
     local_gateway_id: str | None = None
     carrier_gateway_id: str | None = None
     core_network_arn: str | None = None
+    odb_network_arn: str | None = None
     origin: str = "CreateRoute"
-    state: str = "active"
 
     @property
     def destination(self) -> str:
@@ -159,10 +162,32 @@ class Route:
             or ""
         )
 
+    @property
+    def target(self) -> str:
+        """The id of whatever it leads to, or ``local``."""
+        return (
+            self.gateway_id
+            or self.nat_gateway_id
+            or self.network_interface_id
+            or self.transit_gateway_id
+            or self.vpc_peering_connection_id
+            or self.egress_only_internet_gateway_id
+            or self.local_gateway_id
+            or self.carrier_gateway_id
+            or self.core_network_arn
+            or self.odb_network_arn
+            or ""
+        )
+
 
 @record
 class RouteTable(Row):
-    """A route table; which subnets it serves stands in RouteTableAssociation."""
+    """A route table; which subnets it serves stands in RouteTableAssociation.
+
+    Attributes:
+        routes: those that somebody made, and local routes whose target was replaced. The
+            plain local routes follow from the VPC's ranges and are kept nowhere.
+    """
 
     PREFIX: ClassVar[str] = "rtb"
     RESOURCE_TYPE: ClassVar[str] = "route-table"
@@ -209,7 +234,11 @@ class AclEntry:
 
 @record
 class NetworkAcl(Row):
-    """A network ACL; which subnets it guards stands in NetworkAclAssociation."""
+    """A network ACL; which subnets it guards stands in NetworkAclAssociation.
+
+    Attributes:
+        entries: all but the last ones that deny everything else; those follow from the VPC.
+    """
 
     PREFIX: ClassVar[str] = "acl"
     RESOURCE_TYPE: ClassVar[str] = "network-acl"

@@ -6,25 +6,51 @@ from collections.abc import Mapping
 
 from emulator.services.call import Handler
 from emulator.services.ec2 import (
+    classic_link,
+    defaults,
     dhcp_options,
     ebs_settings,
     images,
+    internet_gateways,
+    ipam,
+    network_acl_entries,
+    network_acls,
     network_interfaces,
+    route_tables,
+    routes,
     security_groups,
     snapshots,
+    subnet_attributes,
+    subnets,
     tags,
     volumes,
+    vpc_cidrs,
+    vpc_lifecycle,
+    vpcs,
 )
 
 _FAMILIES = (
+    classic_link,
+    defaults,
     dhcp_options,
     ebs_settings,
     images,
+    internet_gateways,
+    ipam,
+    network_acl_entries,
+    network_acls,
     network_interfaces,
+    route_tables,
+    routes,
     security_groups,
     snapshots,
+    subnet_attributes,
+    subnets,
     tags,
     volumes,
+    vpc_cidrs,
+    vpc_lifecycle,
+    vpcs,
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
+from emulator.core.ids import derived
 from emulator.model.vpc import DhcpOptions, Vpc
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.kind import Kind, tag_set
@@ -53,6 +54,24 @@ DHCP_OPTIONS = Kind(
         "owner-id": lambda region, _: region.account,
     },
 )
+
+
+def default_options(region: Region) -> DhcpOptions:
+    """Return the set that new VPCs use, which AWS makes in every region."""
+    options_id = derived("dopt", region.account, region.name)
+    options = region[DhcpOptions].get(options_id)
+    if options is not None:
+        return options
+    domain = "ec2.internal" if region.name == "us-east-1" else f"{region.name}.compute.internal"
+    return region[DhcpOptions].add(
+        DhcpOptions(
+            id=options_id,
+            configurations={
+                "domain-name": (domain,),
+                "domain-name-servers": ("AmazonProvidedDNS",),
+            },
+        )
+    )
 
 
 def _configurations(given: Any) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,293 @@
+"""Where routes may lead, and whether they get there.
+
+What a route leads to belongs to many families; it is looked up by the prefix of its id,
+so that none of them is named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+from emulator.core.errors import AwsError
+from emulator.model.instance import Instance
+from emulator.model.network_interface import NetworkInterface
+from emulator.model.row import Row
+from emulator.model.vpc import Route, RouteTable, Vpc
+from emulator.services.ec2.nouns import NOUNS
+from emulator.state.store import Region
+
+LOCAL = "local"
+ACTIVE = "active"
+BLACKHOLE = "blackhole"
+_GONE = frozenset(("deleted", "deleting", "failed", "rejected", "expired"))
+
+
+def record_of(region: Region, resource_id: str) -> Row | None:
+    """Return the record with this id, of whatever kind its prefix says, if there is one."""
+    prefix = resource_id.rpartition("-")[0]
+    for kind, table in region.tables():
+        if prefix and prefix == kind.PREFIX:
+            row: Row | None = table.get(resource_id)
+            if row is not None:
+                return row
+    return None
+
+
+def attached_vpc(gateway: Row) -> str | None:
+    """Return the VPC that an internet or VPN gateway is attached to."""
+    if getattr(gateway, "state", None) in _GONE:
+        return None
+    vpc_id: str | None = getattr(gateway, "vpc_id", None)
+    return vpc_id
+
+
+def instance_behind(region: Region, interface_id: str | None) -> str | None:
+    """Return the instance that an interface is attached to."""
+    interface = region[NetworkInterface].get(interface_id)
+    if interface is None or interface.attachment is None:
+        return None
+    return interface.instance_id
+
+
+def routes_of(region: Region, table: RouteTable) -> list[Route]:
+    """Return a table's routes, the local ones first."""
+    vpc = region[Vpc].get(table.vpc_id)
+    made = {route.destination for route in table.routes}
+    local: list[Route] = []
+    if vpc is not None:
+        local += [
+            Route(destination_cidr=item.cidr, gateway_id=LOCAL, origin="CreateRouteTable")
+            for item in vpc.ipv4_associations
+            if item.cidr not in made
+        ]
+        local += [
+            Route(destination_ipv6_cidr=item.cidr, gateway_id=LOCAL, origin="CreateRouteTable")
+            for item in vpc.ipv6_associations
+            if item.cidr not in made
+        ]
+    return [*local, *table.routes]
+
+
+def _attached(_: Region, table: RouteTable, row: Any) -> bool:
+    return attached_vpc(row) == table.vpc_id
+
+
+def _interface_works(region: Region, _: RouteTable, row: Any) -> bool:
+    attachment = row.attachment
+    if attachment is None or attachment.status not in ("attaching", "attached"):
+        return False
+    if row.instance_id is None:
+        return True
+    instance = region[Instance].get(row.instance_id)
+    return instance is not None and instance.state in ("pending", "running", "stopping")
+
+
+def _peering_works(_: Region, __: RouteTable, row: Any) -> bool:
+    return getattr(row, "state", None) == ACTIVE
+
+
+def _is_there(_: Region, __: RouteTable, row: Any) -> bool:
+    return getattr(row, "state", None) not in _GONE
+
+
+def _transit_works(region: Region, table: RouteTable, row: Any) -> bool:
+    return _is_there(region, table, row) and _transit_attached(region, row.id, table.vpc_id)
+
+
+def _transit_attached(region: Region, gateway_id: str, vpc_id: str) -> bool:
+    for kind, attachments in region.tables():
+        if kind.PREFIX != "tgw-attach":
+            continue
+        for row in attachments:
+            place = getattr(row, "vpc_id", None) or getattr(row, "resource_id", None)
+            if (
+                getattr(row, "transit_gateway_id", None) == gateway_id
+                and place == vpc_id
+                and getattr(row, "state", "available") in ("available", "modifying")
+            ):
+                return True
+    return False
+
+
+_WORKS: Mapping[str, Callable[[Region, RouteTable, Any], bool]] = {
+    "igw": _attached,
+    "vgw": _attached,
+    "eni": _interface_works,
+    "pcx": _peering_works,
+    "tgw": _transit_works,
+}
+
+
+def state_of(region: Region, table: RouteTable, route: Route) -> str:
+    """Return ``active``, or ``blackhole`` when what the route leads to does not work."""
+    target = route.target
+    if target == LOCAL:
+        return ACTIVE
+    row = record_of(region, target)
+    if row is None:
+        return BLACKHOLE
+    works = _WORKS.get(target.rpartition("-")[0], _is_there)
+    return ACTIVE if works(region, table, row) else BLACKHOLE
+
+
+Check: TypeAlias = Callable[[Region, RouteTable, str], Mapping[str, str]]
+
+
+@attrs.frozen
+class Target:
+    """One way to say where a route leads.
+
+    Attributes:
+        parameter: of CreateRoute and ReplaceRoute.
+        resolve: checks the value and returns the fields of Route that stand for it.
+        inside: whether a route to a part of the VPC itself may lead there.
+    """
+
+    parameter: str
+    resolve: Check
+    inside: bool = False
+
+
+def _not_found(prefix: str, code: str, name: str, resource_id: str) -> AwsError:
+    noun = NOUNS.get(prefix)
+    if not code and noun is not None:
+        return noun.missing([resource_id[:64]])
+    return AwsError(code, f"The {name} ID '{resource_id[:64]}' does not exist")
+
+
+def _found(region: Region, prefix: str, code: str, name: str, resource_id: str) -> Any:
+    """Return a record that is not gone, or raise the code that CreateRoute has for it."""
+    row = record_of(region, resource_id)
+    if row is None or prefix != row.PREFIX or getattr(row, "state", None) in _GONE:
+        raise _not_found(prefix, code, name, resource_id)
+    return row
+
+
+def _same_network(table: RouteTable, row: Any, noun: str) -> None:
+    if getattr(row, "vpc_id", table.vpc_id) != table.vpc_id:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"route table {table.id} and {noun} {row.id} belong to different networks",
+        )
+
+
+def _in_network(prefix: str, code: str, name: str, field: str, noun: str) -> Check:
+    """Return a check of something that has to be in the table's VPC."""
+
+    def resolve(region: Region, table: RouteTable, value: str) -> Mapping[str, str]:
+        _same_network(table, _found(region, prefix, code, name, value), noun)
+        return {field: value}
+
+    return resolve
+
+
+def _anywhere(prefix: str, code: str, name: str, field: str) -> Check:
+    def resolve(region: Region, _: RouteTable, value: str) -> Mapping[str, str]:
+        _found(region, prefix, code, name, value)
+        return {field: value}
+
+    return resolve
+
+
+_nat_gateway = _in_network(
+    "nat", "InvalidNatGatewayID.NotFound", "natGateway", "nat_gateway_id", "NAT gateway"
+)
+_endpoint = _in_network(
+    "vpce", "InvalidVpcEndpointId.NotFound", "vpcEndpoint", "gateway_id", "endpoint"
+)
+_internet_gateway = _in_network(
+    "igw", "InvalidGatewayID.NotFound", "gateway", "gateway_id", "network gateway"
+)
+_vpn_gateway = _in_network(
+    "vgw", "InvalidGatewayID.NotFound", "gateway", "gateway_id", "virtual private gateway"
+)
+
+# GatewayId takes NAT gateways and endpoints too, as it did before they had parameters.
+_GATEWAYS: Mapping[str, Check] = {
+    "igw": _internet_gateway,
+    "vgw": _vpn_gateway,
+    "nat": _nat_gateway,
+    "vpce": _endpoint,
+}
+
+
+def _gateway(region: Region, table: RouteTable, value: str) -> Mapping[str, str]:
+    resolve = _GATEWAYS.get(value.rpartition("-")[0])
+    if resolve is None:
+        raise _not_found("", "InvalidGatewayID.NotFound", "gateway", value)
+    return resolve(region, table, value)
+
+
+def _instance(region: Region, table: RouteTable, value: str) -> Mapping[str, str]:
+    instance = region[Instance].get(value)
+    if instance is None or instance.state == "terminated":
+        raise _not_found("i", "", "instance", value)
+    interfaces = region[NetworkInterface].where(instance_id=value)
+    if len(interfaces) != 1:
+        raise AwsError(
+            "InvalidInstanceID",
+            f"There are multiple interfaces attached to instance '{value}'. "
+            "Please specify an interface ID for the operation instead.",
+        )
+    _same_network(table, interfaces[0], "interface")
+    return {"network_interface_id": interfaces[0].id}
+
+
+def _transit_gateway(region: Region, table: RouteTable, value: str) -> Mapping[str, str]:
+    code = "InvalidTransitGatewayID.NotFound"
+    row = _found(region, "tgw", code, "transitGateway", value)
+    if not _transit_attached(region, row.id, table.vpc_id):
+        raise _not_found("tgw", code, "transitGateway", value)
+    return {"transit_gateway_id": value}
+
+
+def _unknown(code: str, name: str) -> Check:
+    """Return a check of something that this emulator has none of."""
+
+    def resolve(_: Region, __: RouteTable, value: str) -> Mapping[str, str]:
+        raise AwsError(code, f"The {name} '{value[:64]}' does not exist")
+
+    return resolve
+
+
+TARGETS: tuple[Target, ...] = (
+    Target("GatewayId", _gateway),
+    Target("NatGatewayId", _nat_gateway, inside=True),
+    Target(
+        "NetworkInterfaceId",
+        _in_network("eni", "", "networkInterface", "network_interface_id", "interface"),
+        inside=True,
+    ),
+    Target("InstanceId", _instance, inside=True),
+    Target("TransitGatewayId", _transit_gateway),
+    Target(
+        "VpcPeeringConnectionId",
+        _anywhere("pcx", "", "vpcPeeringConnection", "vpc_peering_connection_id"),
+    ),
+    Target("VpcEndpointId", _endpoint, inside=True),
+    Target(
+        "EgressOnlyInternetGatewayId",
+        _in_network(
+            "eigw", "InvalidGatewayID.NotFound", "eigw", "egress_only_internet_gateway_id", "eigw"
+        ),
+    ),
+    Target(
+        "CarrierGatewayId",
+        _in_network(
+            "cagw",
+            "InvalidCarrierGatewayID.NotFound",
+            "carrierGateway",
+            "carrier_gateway_id",
+            "carrier gateway",
+        ),
+    ),
+    Target(
+        "LocalGatewayId",
+        _anywhere("lgw", "InvalidLocalGatewayID.NotFound", "localGateway", "local_gateway_id"),
+    ),
+    Target("CoreNetworkArn", _unknown("InvalidCoreNetworkArn.NotFound", "core network")),
+    Target("OdbNetworkArn", _unknown("InvalidParameterValue", "ODB network")),
+)
