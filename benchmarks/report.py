@@ -209,8 +209,8 @@ The servers run one after the other on the same machine, on loopback, each in a 
 environment of its own (the echo and the emulator share one) and each as a fresh process with
 the settings it comes with; the emulator with `EC2_VM_MANAGER=mock`. The echo is
 `benchmarks/echo_server.py`: Twisted and httptools, answering with the request's body. Every
-request is a form-encoded POST with a complete `Authorization` header. An answer that is not
-200 fails the run, and so does a describe that does not hold exactly 1,000 instances.
+request is a form-encoded POST with a complete `Authorization` header. An answer that is an
+error fails the run, and so does a describe that does not hold exactly 1,000 instances.
 
 * **Requests a second**: `wrk`, one thread, kept connections, the median of {repeats} phases
   of {seconds} s. A server that needs more than half a second for one request gets a single
@@ -219,10 +219,11 @@ request is a form-encoded POST with a complete `Authorization` header. An answer
   timed DescribeInstances; CreateTags with a new value on one instance (each time another),
   then a timed DescribeInstances. Medians. Only the describes are timed, to the last byte.
 * **RunInstances of 100**: ten calls, one after the other, on a fresh server; the median of
-  {repeats} servers. **Of 1**: fifty calls, with 1,000 instances there already.
+  {repeats} emulators, and one of each other. **Of 1**: fifty calls, with 1,000 there already.
 * **Memory**: growth of VmRSS over {mock_instances:,} instances launched in calls of 1,000
   into one VPC with a /16 subnet, once all are running; then again after describing them all.
 * **Start**: from before the process exists to the end of its first answer, asked every 2 ms;
-  the median of {starts} starts after one that warms the file cache. The yardstick is
+  the median of {starts} starts (of moto and ministack 3) after one that warms the file
+  cache. The yardstick is
   `python -c "import twisted.web.server"` in the same environment, measured the same way.
 """
