@@ -105,7 +105,7 @@ class _TcpTransport(StructuralType):
 
     protocol: object
 
-    def setTcpNoDelay(self, enabled: bool) -> None: ...  # noqa: N802 - Twisted's
+    def setTcpNoDelay(self, enabled: bool) -> None: ...
     def write(self, data: bytes) -> None: ...
     def loseConnection(self) -> None: ...
     def abortConnection(self) -> None: ...
@@ -154,6 +154,12 @@ class HttpListener(ServerFactory[Protocol]):
         Raises:
             twisted.internet.error.CannotListenError: an address is taken or is not ours.
         """
+        # [::] takes the IPv4 connections of its port too, so that 0.0.0.0 would be refused.
+        addresses = tuple(
+            address
+            for address in addresses
+            if address.host != "0.0.0.0" or ListenAddress("::", address.port) not in addresses  # noqa: S104 - compared, not bound
+        )
         opened: list[IListeningPort] = []
         try:
             for address in addresses:
