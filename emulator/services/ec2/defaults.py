@@ -23,6 +23,7 @@ from emulator.model.vpc import (
 )
 from emulator.net import cidrs
 from emulator.services.call import Call, Handler, World
+from emulator.services.ec2.prefix_lists import seed_prefix_lists
 from emulator.services.ec2.subnets import (
     SUBNET,
     checked_ipv6,
@@ -77,12 +78,13 @@ def _new_default_vpc(
 
 
 def seed_region(world: World, region: Region) -> None:
-    """Fill a new region with its default VPC; its ids are the same after every restart."""
+    """Fill a new region with its default VPC, whose ids are always the same, and AWS's lists."""
 
     def new_id(prefix: str, place: str) -> str:
         return derived(prefix, region.account, region.name, prefix, place)
 
     _new_default_vpc(world, region, new_id, "available")
+    seed_prefix_lists(region)
 
 
 def create_default_vpc(call: Call, _: aws.CreateDefaultVpcRequestTypeDef) -> dict[str, Any]:

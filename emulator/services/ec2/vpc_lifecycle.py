@@ -27,6 +27,7 @@ from emulator.services.ec2.ipam import refuse_pools
 from emulator.services.ec2.network_acls import first_entries
 from emulator.services.ec2.security_groups import new_default_group, remove_group
 from emulator.services.ec2.tags import tags_on_create
+from emulator.services.ec2.vpc_peering import end_peerings_of
 from emulator.services.ec2.vpcs import VPC
 from emulator.state.store import Region
 
@@ -190,6 +191,7 @@ def delete_vpc(call: Call, params: aws.DeleteVpcRequestTypeDef) -> dict[str, Any
             region[kind].remove(part)
     for group in region[SecurityGroup].where(vpc_id=vpc.id):
         remove_group(region, group)
+    end_peerings_of(call, vpc)
     region[Vpc].remove(vpc)
     return {}
 
