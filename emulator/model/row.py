@@ -26,6 +26,10 @@ class Watcher(Protocol):
         """Hear that ``row``'s field ``name`` is about to become ``value``."""
 
     @abstractmethod
+    def reindexing(self, row: Row, name: str, value: Any) -> None:
+        """Hear the same as one of several; ``changed`` follows the last."""
+
+    @abstractmethod
     def changed(self, row: Row) -> None:
         """Hear that something a reader of ``row`` may have seen is different now."""
 
@@ -34,22 +38,35 @@ class IllegalMoveError(Exception):
     """A record was asked to make a move that its table of moves does not have."""
 
 
-def _announce(row: Row, field: attrs.Attribute[Any], value: Any) -> Any:
-    watcher = row.watcher
-    if watcher is not None:
-        watcher.changing(row, field.name, value)
+def _announce(_row: Row, _field: attrs.Attribute[Any], value: Any) -> Any:
+    """Stand in for ``_assign``, so that attrs writes an ``__init__`` that bypasses it."""
     return value
+
+
+_MACHINERY = frozenset({"watcher", "fragment", "readers", "sources", "sequence"})
+_set = object.__setattr__
+
+
+def _assign(row: Row, name: str, value: Any) -> None:
+    """Tell the watcher, then set: attrs' hooks for each field cost three times as much."""
+    if name not in _MACHINERY:
+        watcher = row.watcher
+        if watcher is not None:
+            watcher.changing(row, name, value)
+    _set(row, name, value)
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(attrs.field,))
 def record(cls: C) -> C:
     """Make a class a record: keyword-only attrs fields in slots that announce changes."""
-    return attrs.define(eq=False, kw_only=True, on_setattr=_announce, weakref_slot=False)(cls)
+    made = attrs.define(eq=False, kw_only=True, on_setattr=_announce, weakref_slot=False)(cls)
+    type.__setattr__(made, "__setattr__", _assign)
+    return made
 
 
 def _quiet(default: Any = None) -> Any:
     """Return a field of the machinery, which announces nothing and is not initialised."""
-    return attrs.field(default=default, init=False, repr=False, on_setattr=attrs.setters.NO_OP)
+    return attrs.field(default=default, init=False, repr=False)
 
 
 @record
@@ -85,6 +102,16 @@ class Row:
     readers: set[Row] | None = _quiet()
     sources: tuple[Any, ...] = _quiet(())
     sequence: int = _quiet(0)
+
+    def update(self, **fields: Any) -> None:
+        """Assign several fields as one change."""
+        watcher = self.watcher
+        for name, value in fields.items():
+            if watcher is not None:
+                watcher.reindexing(self, name, value)
+            _set(self, name, value)
+        if watcher is not None:
+            watcher.changed(self)
 
     def touch(self) -> None:
         """Say that a part of the row changed that is not a field of its own."""

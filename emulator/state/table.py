@@ -147,7 +147,8 @@ class Table(Watcher, Generic[R]):
         row.watcher = self
         for name, index in self._indexes.items():
             self._enter(index, getattr(row, name), row)
-        _drop(self)
+        if self.readers:
+            _drop(self)
         return row
 
     def remove(self, row: R) -> None:
@@ -182,11 +183,19 @@ class Table(Watcher, Generic[R]):
 
     def changing(self, row: Row, name: str, value: Any) -> None:
         """Keep indexes and renderings true while a field is assigned."""
+        if name in self._indexes:
+            self.reindexing(row, name, value)
+        if row.fragment is not None:
+            row.fragment = None
+        if row.readers:
+            _drop(row)
+
+    def reindexing(self, row: Row, name: str, value: Any) -> None:
+        """Keep indexes true while a field is assigned."""
         index = self._indexes.get(name)
         if index is not None:
             self._leave(index, getattr(row, name), row)
             self._enter(index, value, row)
-        self.changed(row)
 
     def changed(self, row: Row) -> None:
         """Drop the row's rendering, and every rendering that shows some of it."""
@@ -196,20 +205,24 @@ class Table(Watcher, Generic[R]):
 
     @staticmethod
     def _enter(index: dict[Any, _Bucket], value: Any, row: Row) -> None:
-        for key in value if isinstance(value, tuple) else (value,):
+        row_id = row.id
+        for key in value if type(value) is tuple else (value,):
             bucket = index.get(key)
             if bucket is None:
                 bucket = index[key] = _Bucket(index, key)
-            bucket.rows[row.id] = row
-            _drop(bucket)
+            bucket.rows[row_id] = row
+            if bucket.readers:
+                _drop(bucket)
 
     @staticmethod
     def _leave(index: dict[Any, _Bucket], value: Any, row: Row) -> None:
-        for key in value if isinstance(value, tuple) else (value,):
+        row_id = row.id
+        for key in value if type(value) is tuple else (value,):
             bucket = index.get(key)
             if bucket is None:
                 continue
-            bucket.rows.pop(row.id, None)
-            _drop(bucket)
+            bucket.rows.pop(row_id, None)
+            if bucket.readers:
+                _drop(bucket)
             if not bucket.rows:
                 del index[key]

@@ -192,3 +192,15 @@ def test_touching_a_row_drops_renderings(region: Region) -> None:
     row.touch()
 
     assert row.fragment is None
+
+
+def test_several_fields_change_as_one(region: Region) -> None:
+    shelf = region[Shelf].add(Shelf(id="s", room="r"))
+    row = book(region, "a", shelf_id="s")
+    render_shelf(region, shelf)
+
+    row.update(shelf_id="t", labels=("red",))
+
+    assert shelf.fragment is None
+    assert region[Book].where(shelf_id="t") == region[Book].where(labels="red") == [row]
+    assert region[Book].where(shelf_id="s") == []
