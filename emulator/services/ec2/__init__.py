@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from emulator.services.call import Handler
 from emulator.services.ec2 import (
+    address_attributes,
+    addresses,
     classic_link,
     defaults,
     dhcp_options,
@@ -16,6 +18,9 @@ from emulator.services.ec2 import (
     ipam,
     network_acl_entries,
     network_acls,
+    network_interface_addresses,
+    network_interface_attachments,
+    network_interface_attributes,
     network_interfaces,
     placement_groups,
     prefix_lists,
@@ -35,6 +40,8 @@ from emulator.services.ec2 import (
 )
 
 _FAMILIES = (
+    address_attributes,
+    addresses,
     classic_link,
     defaults,
     dhcp_options,
@@ -45,6 +52,9 @@ _FAMILIES = (
     ipam,
     network_acl_entries,
     network_acls,
+    network_interface_addresses,
+    network_interface_attachments,
+    network_interface_attributes,
     network_interfaces,
     placement_groups,
     prefix_lists,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NETWORK_INTERFACE",
     "OPERATIONS",
+    "PRIMARY_DEVICE",
     "attach",
     "clear_association",
     "delete_interface",
@@ -48,6 +49,7 @@ __all__ = [
 # Clients poll for a detached attachment by its id; one that was never seen as ``detached``
 # is searched for minutes.
 FORMER_ATTACHMENT_SECONDS = 15.0
+PRIMARY_DEVICE = 0
 # More than any instance type has on one interface.
 MAX_ADDRESSES = 50
 

@@ -79,6 +79,7 @@ _NOUNS = (
     _plain("aclassoc", "InvalidAssociationID.NotFound", "association"),
     _plain("eni", "InvalidNetworkInterfaceID.NotFound", "networkInterface"),
     _plain("eni-attach", "InvalidAttachmentID.NotFound", "interface attachment"),
+    _plain("eni-perm", "InvalidPermissionID.NotFound", "network interface permission"),
     _plain("eipalloc", "InvalidAllocationID.NotFound", "allocation"),
     _plain("eipassoc", "InvalidAssociationID.NotFound", "association"),
     _plain("dopt", "InvalidDhcpOptionID.NotFound", "dhcpOption"),
