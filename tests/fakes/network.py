@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from emulator.model.instance import Instance, LaunchOptions
+from emulator.model.network_interface import NetworkInterface
 from emulator.model.vpc import CidrAssociation, InternetGateway, Subnet, Vpc
-from emulator.services.ec2 import security_groups
+from emulator.services.ec2 import network_interfaces, security_groups
 from emulator.state.store import Region
-from tests.fakes.client import Client
+from tests.fakes.client import EPOCH, Client
 
 ACCOUNT = "000000000000"
 
@@ -57,3 +59,42 @@ def new_subnet(
         )
     )
     return subnet_id
+
+
+def new_instance(
+    client: Client,
+    subnet_id: str,
+    instance_id: str = "i-11111111111111111",
+    *,
+    instance_type: str = "t3.micro",
+    public_ip: bool = False,
+) -> NetworkInterface:
+    """Add a running instance and return its primary interface."""
+    region, world = region_of(client), client.api.world
+    subnet = region[Subnet][subnet_id]
+    region[Instance].add(
+        Instance(
+            id=instance_id,
+            state="running",
+            reservation_id="r-1",
+            launch_index=0,
+            image_id="ami-1",
+            instance_type=instance_type,
+            vpc_id=subnet.vpc_id,
+            subnet_id=subnet.id,
+            availability_zone=subnet.availability_zone,
+            launched_at=EPOCH,
+            architecture="x86_64",
+            root_device_name="/dev/sda1",
+            options=LaunchOptions({}, {}, {}, {}, {}),
+        )
+    )
+    groups = security_groups.groups_for(region, subnet.vpc_id, ())
+    interface = network_interfaces.new_interface(world, region, subnet, group_ids=groups)
+    network_interfaces.attach(
+        world, region, interface, instance_id, device_index=0, delete_on_termination=True
+    )
+    if public_ip:
+        interface.auto_public_ip = True
+        interface.public_ip = network_interfaces.new_public_ip(world, region)
+    return interface

@@ -7,12 +7,13 @@ import pytest
 from emulator.core.errors import AwsError
 from emulator.model.network_interface import Address, NetworkInterface
 from emulator.model.security_group import SecurityGroup, SecurityGroupRule
-from emulator.model.vpc import CidrAssociation, Subnet, Vpc
+from emulator.model.vpc import Subnet
 from emulator.net.addresses import available
 from emulator.services.call import World
 from emulator.services.ec2 import network_interfaces, security_groups
 from emulator.state.store import Region
 from tests.fakes.client import Client
+from tests.fakes.network import new_subnet, new_vpc, region_of
 
 INSTANCE = "i-0123456789abcdef0"
 
@@ -24,24 +25,12 @@ class Network:
         client = Client()
         self.client = client
         self.world: World = client.api.world
-        self.region: Region = client.api.state.region("000000000000", "us-east-1")
-        vpc = Vpc(
-            id="vpc-11111111111111111",
-            state="available",
-            cidr="10.9.0.0/16",
-            dhcp_options_id="default",
-            ipv4_associations=(CidrAssociation("vpc-cidr-assoc-1", "10.9.0.0/16"),),
-        )
-        self.subnet = Subnet(
-            id="subnet-11111111111111111",
-            state="available",
-            vpc_id=vpc.id,
-            cidr="10.9.1.0/24",
-            availability_zone="us-east-1a",
-        )
-        self.region[Vpc].add(vpc)
-        self.region[Subnet].add(self.subnet)
-        self.group = security_groups.new_default_group(self.world, self.region, vpc.id)
+        self.region: Region = region_of(client)
+        vpc_id = new_vpc(client)
+        self.subnet = self.region[Subnet][new_subnet(client, vpc_id)]
+        group = security_groups.named_group(self.region, vpc_id, "default")
+        assert group is not None
+        self.group = group
 
     def interface(self, **options: object) -> NetworkInterface:
         return network_interfaces.new_interface(
@@ -106,7 +95,7 @@ def test_nothing_is_taken_when_one_address_cannot_be_had(network: Network) -> No
 
     assert refused.value.code == "InvalidIPAddress.InUse"
     assert available(network.subnet) == before
-    assert len(network.region[NetworkInterface]) == 1
+    assert len(network.region[NetworkInterface].where(subnet_id=network.subnet.id)) == 1
 
 
 def test_termination_takes_the_interfaces_that_go_with_the_instance(network: Network) -> None:
