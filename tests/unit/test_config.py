@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import attrs
 import pytest
 
 from emulator.config import Config, ConfigError, ignored
@@ -56,3 +58,10 @@ def test_variables_of_localstack_without_effect_are_told() -> None:
     environ = {"EC2_DOCKER_FLAGS": "--privileged", "LOCALSTACK_PERSISTENCE": "1", "HOME": "/"}
 
     assert ignored({**environ, "EC2_VM_MANAGER": "mock"}) == ["EC2_DOCKER_FLAGS", "PERSISTENCE"]
+
+
+def test_the_manual_has_every_setting_and_no_other() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    rows = re.findall(r"^\| `([A-Z0-9_]+)` \|", manual, re.MULTILINE)
+
+    assert sorted(rows) == sorted(field.name.upper() for field in attrs.fields(Config))

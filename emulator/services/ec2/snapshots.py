@@ -114,7 +114,10 @@ def restorable(call: Call, snapshot_id: str) -> Snapshot:
     snapshot = visible(call, call.region, snapshot_id)
     if snapshot.state != "completed":
         raise AwsError("IncorrectState", f"Snapshot is in invalid state - {snapshot.state}")
-    if snapshot.storage_tier == "archive" and snapshot.restore_expires_at is None:
+    restored_until = snapshot.restore_expires_at
+    if snapshot.storage_tier == "archive" and (
+        restored_until is None or restored_until <= call.world.clock.now()
+    ):
         raise AwsError("IncorrectState", f"Snapshot {snapshot.id} is archived; restore it first")
     return snapshot
 

@@ -13,7 +13,7 @@ from emulator.catalog.regions import REGIONS, zones
 from emulator.core.errors import AwsError
 from emulator.model.instance import Instance
 from emulator.model.row import NO_TAGS
-from emulator.model.volume import Snapshot, Volume, VolumeAttachment
+from emulator.model.volume import Snapshot, Volume, VolumeAttachment, VolumeModification
 from emulator.services.call import Call, Handler, Renewable, World
 from emulator.services.ec2 import snapshots
 from emulator.services.ec2.ebs_settings import encryption, encrypts_by_default, kms_key_arn
@@ -45,6 +45,11 @@ INITIALIZATION_RATES_MIBPS = (100, 300)
 @functools.cache
 def _zone_ids(region_name: str) -> Mapping[str, str]:
     return {zone.name: zone.id for zone in zones(region_name)}
+
+
+def zone_id_of(region: Region, volume: Volume) -> str | None:
+    """Return the id of a volume's zone, such as ``use1-az6``."""
+    return _zone_ids(region.name).get(volume.availability_zone)
 
 
 def attachments(volume: Volume) -> list[tuple[str, VolumeAttachment]]:
@@ -95,7 +100,7 @@ def _view(region: Region, volume: Volume) -> Mapping[str, Any]:
         "SnapshotId": volume.snapshot_id or "",
         "SourceVolumeId": volume.source_volume_id,
         "AvailabilityZone": volume.availability_zone,
-        "AvailabilityZoneId": _zone_ids(region.name).get(volume.availability_zone),
+        "AvailabilityZoneId": zone_id_of(region, volume),
         "State": volume.state,
         "CreateTime": volume.created_at,
         "Attachments": [
@@ -133,9 +138,7 @@ VOLUME = Kind(
         "attachment.instance-id": _of_attachments(lambda instance_id, _: instance_id),
         "attachment.status": _of_attachments(lambda _, at: at.state),
         "availability-zone": lambda _, volume: volume.availability_zone,
-        "availability-zone-id": lambda region, volume: _zone_ids(region.name).get(
-            volume.availability_zone
-        ),
+        "availability-zone-id": zone_id_of,
         "create-time": lambda _, volume: iso8601(volume.created_at),
         "encrypted": lambda _, volume: volume.encrypted,
         "fast-restored": lambda _region, _volume: False,
@@ -216,6 +219,13 @@ def release_from_instance(_: World, region: Region, instance_id: str) -> None:
         _forget(volume, instance_id)
         if attachment.delete_on_termination and volume.attachment is None:
             table.remove(volume)
+            _forget_modification(region, volume)
+
+
+def _forget_modification(region: Region, volume: Volume) -> None:
+    modification = region[VolumeModification].get(volume.id)
+    if modification is not None:
+        region[VolumeModification].remove(modification)
 
 
 def _forget(volume: Volume, instance_id: str) -> None:
@@ -358,6 +368,7 @@ def delete_volume(call: Call, params: aws.DeleteVolumeRequestTypeDef) -> dict[st
         )
     if volume.state != "deleting":
         volume.move("deleting")
+        _forget_modification(call.region, volume)
         call.world.expire(call.region, volume, 0.0)
     return {}
 
