@@ -117,8 +117,12 @@ class Table(Watcher, Generic[R]):
 
     def __iter__(self) -> Iterator[R]:
         """Iterate over a snapshot, so that the body may add and remove rows."""
-        self._reads.note(self)
-        return iter(tuple(self._rows.values()))
+        rows = tuple(self._rows.values())
+        if self._reads.watching:
+            self._reads.note(self)
+            for row in rows:
+                self._reads.note(row)
+        return iter(rows)
 
     def __contains__(self, row_id: str) -> bool:
         return self.get(row_id) is not None

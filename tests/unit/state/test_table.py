@@ -148,6 +148,21 @@ def test_a_rendering_that_shows_that_nothing_is_there_is_dropped_when_it_comes(
     assert shelf.fragment is None
 
 
+def test_a_rendering_that_goes_through_a_table_is_dropped_when_a_row_of_it_changes(
+    region: Region,
+) -> None:
+    shelf = region[Shelf].add(Shelf(id="s", room="x"))
+    novel = book(region, "a")
+
+    def render() -> bytes:
+        return ", ".join(item.state for item in region[Book]).encode()
+
+    region.reads.during(shelf, render)
+    assert shelf.fragment == b"new"
+    novel.move("read")
+    assert shelf.fragment is None
+
+
 def test_an_unrelated_change_keeps_the_rendering(region: Region) -> None:
     shelf = region[Shelf].add(Shelf(id="s", room="r"))
     book(region, "a", shelf_id="s")
