@@ -42,25 +42,26 @@ DEFAULT_NETWORK = IPv4Network("172.31.0.0/16")
 
 
 def _new_default_vpc(
-    world: World, region: Region, new_id: Callable[[str, str], str], state: str
+    world: World, region: Region, ids_at: Callable[[str], Callable[[str], str]], state: str
 ) -> Vpc:
     """Add a default VPC with all its parts.
 
     Args:
         world: gives ids of rules.
         region: where it lives.
-        new_id: an id for a prefix and a place, which is a zone's name or empty.
+        ids_at: for a place, which is a zone's name or empty, what makes an id of a prefix.
         state: the VPC's first state.
     """
+    new_id = ids_at("")
     vpc = new_vpc(
         world,
         region,
         DEFAULT_NETWORK,
-        new_id=lambda prefix: new_id(prefix, ""),
+        new_id=new_id,
         state=state,
         is_default=True,
     )
-    gateway = region[InternetGateway].add(InternetGateway(id=new_id("igw", ""), vpc_id=vpc.id))
+    gateway = region[InternetGateway].add(InternetGateway(id=new_id("igw"), vpc_id=vpc.id))
     (table,) = region[RouteTable].where(vpc_id=vpc.id)
     table.routes = (Route(destination_cidr="0.0.0.0/0", gateway_id=gateway.id),)
     ranges = cidrs.subnets_of(vpc.cidr, cidrs.DEFAULT_SUBNET_PREFIX)
@@ -71,7 +72,7 @@ def _new_default_vpc(
             vpc.id,
             cidr=cidr,
             zone=zone.name,
-            new_id=lambda prefix, place=zone.name: new_id(prefix, place),  # type: ignore[misc]
+            new_id=ids_at(zone.name),
             default_for_az=True,
         )
     return vpc
@@ -80,10 +81,10 @@ def _new_default_vpc(
 def seed_region(world: World, region: Region) -> None:
     """Fill a new region with its default VPC, whose ids are always the same, and AWS's lists."""
 
-    def new_id(prefix: str, place: str) -> str:
-        return derived(prefix, region.account, region.name, prefix, place)
+    def ids_at(place: str) -> Callable[[str], str]:
+        return lambda prefix: derived(prefix, region.account, region.name, prefix, place)
 
-    _new_default_vpc(world, region, new_id, "available")
+    _new_default_vpc(world, region, ids_at, "available")
     seed_prefix_lists(region)
 
 
@@ -94,10 +95,7 @@ def create_default_vpc(call: Call, _: aws.CreateDefaultVpcRequestTypeDef) -> dic
             "DefaultVpcAlreadyExists",
             "A Default VPC already exists for this account in this region.",
         )
-    ids = call.world.ids
-    vpc = _new_default_vpc(
-        call.world, call.region, lambda prefix, _: ids.resource(prefix), "pending"
-    )
+    vpc = _new_default_vpc(call.world, call.region, lambda _: call.world.ids.resource, "pending")
     shown = VPC.show(call.region, vpc)
     call.world.settle(vpc, "available")
     return {"Vpc": shown}

@@ -22,7 +22,17 @@ from emulator.state.store import Region
 LOCAL = "local"
 ACTIVE = "active"
 BLACKHOLE = "blackhole"
-_GONE = frozenset(("deleted", "deleting", "failed", "rejected", "expired"))
+_GONE = frozenset(
+    (
+        "deleted",
+        "deleting",
+        "delete-in-progress",
+        "delete-complete",
+        "failed",
+        "rejected",
+        "expired",
+    )
+)
 
 
 def record_of(region: Region, resource_id: str) -> Row | None:

@@ -16,6 +16,7 @@ from emulator.services.ec2.ip_permissions import permissions
 from emulator.services.ec2.kind import Kind, tag_set
 from emulator.services.ec2.nouns import NOUNS
 from emulator.services.ec2.tags import tags_on_create
+from emulator.services.ec2.vpcs import default_vpc
 from emulator.services.filters import Field, select
 from emulator.services.pages import page_of_rows
 from emulator.state.store import Region
@@ -166,11 +167,6 @@ def _allow_all_egress(region: Region, group_id: str, rule_id: str) -> None:
             cidr_ipv4="0.0.0.0/0",
         )
     )
-
-
-def default_vpc(region: Region) -> Vpc | None:
-    """Return the default VPC, if the region still has one."""
-    return next((vpc for vpc in region[Vpc] if vpc.is_default), None)
 
 
 def named_group(region: Region, vpc_id: str, name: str) -> SecurityGroup | None:
