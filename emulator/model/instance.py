@@ -32,10 +32,15 @@ class LaunchOptions:
 
 @record
 class Reservation(Row):
-    """What one RunInstances call launched."""
+    """What one RunInstances call launched.
+
+    Attributes:
+        size: how many instances that were.
+    """
 
     PREFIX: ClassVar[str] = "r"
 
+    size: int
     requester_id: str | None = None
 
 
@@ -50,7 +55,7 @@ class Instance(Stateful):
         credit_specification: ``standard`` or ``unlimited`` for burstable types.
         state_reason: code and message of the last change, when somebody asked for it.
         state_transition_reason: the same in words, such as ``User initiated (…)``.
-        profile_id: the association's instance profile, with its ARN.
+        profile_id: the associated instance profile's, with its ARN.
     """
 
     PREFIX: ClassVar[str] = "i"
@@ -75,6 +80,7 @@ class Instance(Stateful):
     launched_at: datetime
     architecture: str
     root_device_name: str
+    root_device_type: str = "ebs"
     options: LaunchOptions
     key_name: str | None = None
     user_data: str | None = None
@@ -96,7 +102,6 @@ class Instance(Stateful):
     shutdown_behavior: str = "stop"
     disable_api_termination: bool = False
     disable_api_stop: bool = False
-    source_dest_check: bool = True
     credit_specification: str | None = None
     lifecycle: str | None = None
     spot_request_id: str | None = None
@@ -104,5 +109,19 @@ class Instance(Stateful):
     state_transition_reason: str = ""
     profile_arn: str | None = None
     profile_id: str | None = None
-    profile_association_id: str | None = None
-    stopped_at: datetime | None = None
+
+
+@record
+class ProfileAssociation(Stateful):
+    """Which instance profile an instance has; the instance shows it too."""
+
+    PREFIX: ClassVar[str] = "iip-assoc"
+    INDEXES: ClassVar[tuple[str, ...]] = ("instance_id",)
+    MOVES: ClassVar[Mapping[str, frozenset[str]]] = moves(
+        associating="associated disassociating", associated="disassociating", disassociating=""
+    )
+
+    instance_id: str
+    profile_arn: str
+    profile_id: str
+    associated_at: datetime

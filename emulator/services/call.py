@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.ids import Ids
+from emulator.core.locks import KeyedLocks
 from emulator.core.threads import Threads
 from emulator.model.row import Row, Stateful
 from emulator.state.store import Region, State
@@ -22,13 +23,18 @@ log = Logger()
 
 @attrs.frozen
 class World:
-    """What outlives a request: time, randomness, threads, machines."""
+    """What outlives a request: time, randomness, threads, machines.
+
+    Attributes:
+        locks: one for each instance; whoever has a machine changed holds its lock.
+    """
 
     clock: Clock
     ids: Ids
     background: Background
     threads: Threads
     machines: VMManager
+    locks: KeyedLocks = attrs.field(factory=KeyedLocks)
 
     def later(
         self, delay_seconds: float, what: str, function: Callable[..., None], *args: Any

@@ -1,0 +1,65 @@
+"""What a machine says to its console, and the calls that reach into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from emulator.core.errors import AwsError
+from emulator.services.call import Call, Handler
+from emulator.services.ec2.instances.kind import INSTANCE
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import type_defs as aws
+
+
+def get_console_output(call: Call, params: aws.GetConsoleOutputRequestTypeDef) -> dict[str, Any]:
+    """Return console output; no manager keeps any yet, as with an instance just launched."""
+    instance = INSTANCE.find(call.region, params["InstanceId"])
+    return {"InstanceId": instance.id, "Timestamp": call.world.clock.now(), "Output": ""}
+
+
+def get_password_data(call: Call, params: aws.GetPasswordDataRequestTypeDef) -> dict[str, Any]:
+    """Return the administrator's password, which instances other than Windows do not have."""
+    instance = INSTANCE.find(call.region, params["InstanceId"])
+    return {"InstanceId": instance.id, "Timestamp": call.world.clock.now(), "PasswordData": ""}
+
+
+def get_instance_uefi_data(
+    call: Call, params: aws.GetInstanceUefiDataRequestTypeDef
+) -> dict[str, Any]:
+    """Return the UEFI variable store, which is empty: no manager keeps one.
+
+    Raises:
+        AwsError: the instance does not boot by UEFI.
+    """
+    instance = INSTANCE.find(call.region, params["InstanceId"])
+    if instance.current_boot_mode != "uefi":
+        raise AwsError(
+            "UnsupportedOperation", f"The instance '{instance.id}' does not boot in UEFI mode"
+        )
+    return {"InstanceId": instance.id, "UefiData": ""}
+
+
+def send_diagnostic_interrupt(
+    call: Call, params: aws.SendDiagnosticInterruptRequestTypeDef
+) -> dict[str, Any]:
+    """Take a diagnostic interrupt for a running instance; no machine reacts to it.
+
+    Raises:
+        AwsError: IncorrectInstanceState.
+    """
+    instance = INSTANCE.find(call.region, params["InstanceId"])
+    if instance.state != "running":
+        raise AwsError(
+            "IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'running' state"
+        )
+    return {}
+
+
+OPERATIONS: Mapping[str, Handler] = {
+    "GetConsoleOutput": get_console_output,
+    "GetInstanceUefiData": get_instance_uefi_data,
+    "GetPasswordData": get_password_data,
+    "SendDiagnosticInterrupt": send_diagnostic_interrupt,
+}

@@ -1,0 +1,193 @@
+"""RunInstances: records at once, machines in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from emulator.core.errors import AwsError
+from emulator.model.instance import Instance, Reservation
+from emulator.model.volume import Volume
+from emulator.services.call import Call, Handler, Renewable
+from emulator.services.ec2 import network_interfaces, volumes
+from emulator.services.ec2.instances.machines import begin_launches, specification
+from emulator.services.ec2.instances.plan import LaunchPlan, launch_plan
+from emulator.services.ec2.instances.profiles import give_profile, release_profile
+from emulator.services.ec2.instances.templates import with_template
+from emulator.services.ec2.instances.views import as_launched, interfaces
+from emulator.state.store import Region
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import type_defs as aws
+
+
+def run_instances(call: Call, params: aws.RunInstancesRequestTypeDef) -> Renewable:
+    """Launch instances. Source: API_RunInstances."""
+    plan = launch_plan(call, with_template(call, params))
+    instances = launch(call, plan)
+    reservation_id = instances[0].reservation_id
+    region = call.region
+    return Renewable(lambda: _reservation(region, reservation_id))
+
+
+def _reservation(region: Region, reservation_id: str) -> Mapping[str, Any]:
+    """Return a reservation as it is now, which is what a repeated request gets.
+
+    Raises:
+        AwsError: all its instances are gone for good.
+    """
+    rows = sorted(
+        region[Instance].where(reservation_id=reservation_id), key=lambda row: row.launch_index
+    )
+    reservation = region[Reservation].get(reservation_id)
+    if reservation is None or not rows:
+        raise AwsError("IdempotentInstanceTerminated", "The instances were terminated")
+    return as_launched(region, reservation, rows)
+
+
+def launch(call: Call, plan: LaunchPlan) -> list[Instance]:
+    """Make the records of a launch and start its machines in the background.
+
+    Raises:
+        AwsError: an address is not to be had; then nothing was made.
+    """
+    region, now = call.region, call.world.clock.now()
+    reservation = Reservation(id=call.new_id(Reservation), size=plan.count)
+    region[Reservation].add(reservation)
+    instances: list[Instance] = []
+    try:
+        for index in range(plan.count):
+            instance = _instance(call, plan, reservation, index, now)
+            instances.append(region[Instance].add(instance))
+            _equip(call, plan, instance, now)
+    except BaseException:
+        for instance in instances:
+            _undo(call, plan, instance)
+        region[Reservation].remove(reservation)
+        raise
+    begin_launches(
+        call.world,
+        region,
+        [(instance, specification(region, instance, plan)) for instance in instances],
+    )
+    return instances
+
+
+def _instance(
+    call: Call, plan: LaunchPlan, reservation: Reservation, index: int, now: datetime
+) -> Instance:
+    image, subnet = plan.image, plan.interfaces[0].subnet
+    return Instance(
+        id=call.new_id(Instance),
+        tags=plan.tags_of("instance"),
+        state="pending",
+        reservation_id=reservation.id,
+        launch_index=index,
+        image_id=image.id,
+        instance_type=plan.info["InstanceType"],
+        vpc_id=subnet.vpc_id,
+        subnet_id=subnet.id,
+        availability_zone=subnet.availability_zone,
+        launched_at=now,
+        architecture=image.architecture,
+        root_device_name=image.root_device_name,
+        root_device_type=image.root_device_type,
+        options=plan.options,
+        key_name=plan.key_name,
+        user_data=plan.user_data,
+        ebs_optimized=plan.ebs_optimized,
+        ena_support=image.ena_support,
+        monitoring=plan.monitoring,
+        virtualization_type=image.virtualization_type,
+        hypervisor=image.hypervisor,
+        platform=image.platform,
+        platform_details=image.platform_details,
+        usage_operation=image.usage_operation,
+        boot_mode=image.boot_mode,
+        current_boot_mode=plan.current_boot_mode,
+        sriov_net_support=image.sriov_net_support,
+        kernel_id=plan.kernel_id,
+        ramdisk_id=plan.ramdisk_id,
+        tpm_support=image.tpm_support,
+        client_token=plan.client_token,
+        shutdown_behavior=plan.shutdown_behavior,
+        disable_api_termination=plan.disable_api_termination,
+        disable_api_stop=plan.disable_api_stop,
+        credit_specification=plan.credit,
+        lifecycle="spot" if plan.spot else None,
+        spot_request_id=f"sir-{call.world.ids.digits(8)}" if plan.spot else None,
+    )
+
+
+def _equip(call: Call, plan: LaunchPlan, instance: Instance, now: datetime) -> None:
+    """Give a new instance its interfaces, volumes and profile."""
+    world, region = call.world, call.region
+    tags = plan.tags_of("network-interface")
+    for wanted in plan.interfaces:
+        interface = wanted.existing
+        if interface is None:
+            interface = network_interfaces.new_interface(
+                world,
+                region,
+                wanted.subnet,
+                group_ids=wanted.group_ids,
+                private_ip=wanted.private_ip,
+                secondary_ips=wanted.secondary_ips,
+                secondary_count=wanted.secondary_count,
+                ipv6_addresses=wanted.ipv6_addresses,
+                ipv6_count=wanted.ipv6_count,
+                description=wanted.description,
+                tags=tags,
+                interface_type=wanted.interface_type,
+            )
+        network_interfaces.attach(
+            world,
+            region,
+            interface,
+            instance.id,
+            device_index=wanted.device_index,
+            delete_on_termination=wanted.delete_on_termination,
+            network_card_index=wanted.network_card_index,
+        )
+        if wanted.public_ip:
+            interface.auto_public_ip = True
+    for device in plan.devices:
+        volume = volumes.new_volume(
+            world,
+            region,
+            size_gib=device.size_gib or 0,
+            volume_type=device.volume_type,
+            availability_zone=instance.availability_zone,
+            snapshot_id=device.snapshot_id,
+            encrypted=device.encrypted,
+            kms_key_id=device.kms_key_id,
+            iops=device.iops,
+            throughput_mibps=device.throughput_mibps,
+            tags=plan.tags_of("volume"),
+        )
+        volumes.attach_at_launch(
+            world, volume, instance.id, device.device_name, device.delete_on_termination
+        )
+    if plan.profile is not None:
+        give_profile(call, instance, plan.profile, now, state="associated")
+
+
+def _undo(call: Call, plan: LaunchPlan, instance: Instance) -> None:
+    """Take back a launch that failed before anybody saw it."""
+    region = call.region
+    lent = {wanted.existing.id for wanted in plan.interfaces if wanted.existing}
+    for volume in region[Volume].where(instance_id=instance.id):
+        region[Volume].remove(volume)
+    for interface in interfaces(region, instance):
+        attachment = interface.attachment
+        if attachment is not None and interface.id not in lent:
+            interface.attachment = attrs.evolve(attachment, delete_on_termination=True)
+    network_interfaces.release_from_instance(call.world, region, instance.id)
+    release_profile(region, instance)
+    region[Instance].remove(instance)
+
+
+OPERATIONS: Mapping[str, Handler] = {"RunInstances": run_instances}

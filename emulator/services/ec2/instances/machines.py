@@ -1,0 +1,221 @@
+"""The machines behind instances: what runs in the background when a record has changed.
+
+Every coroutine here holds the instance's lock while it speaks to the manager and looks at
+the record again afterwards: another request may have moved it on meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from emulator.model.instance import Instance, Reservation
+from emulator.services.call import World
+from emulator.services.ec2 import network_interfaces, volumes
+from emulator.services.ec2.instances.profiles import release_profile
+from emulator.services.ec2.instances.views import elastic_addresses, primary, private_dns_name
+from emulator.state.store import Region
+from emulator.vm.interface import Guest, LaunchSpec, VMError
+
+if TYPE_CHECKING:
+    from emulator.services.ec2.instances.plan import LaunchPlan
+
+log = Logger()
+
+# "Terminate Amazon EC2 instances": they stay visible for about an hour.
+VISIBLE_SECONDS = 3600.0
+LAUNCH_FAILED = ("Server.InternalError", "Server.InternalError: Internal error on launch")
+GUEST_SHUTDOWN = (
+    "Client.InstanceInitiatedShutdown",
+    "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
+)
+
+Work = Callable[[World, Region, Instance], Coroutine[Deferred[Any], Any, None]]
+
+
+def specification(region: Region, instance: Instance, plan: LaunchPlan) -> LaunchSpec:
+    """Return what the manager needs to know of a new instance."""
+    interface = primary(region, instance)
+    private_ip = interface.private_ips[0] if interface and interface.private_ips else ""
+    return LaunchSpec(
+        instance_id=instance.id,
+        account=region.account,
+        region=region.name,
+        image_id=instance.image_id,
+        instance_type=instance.instance_type,
+        vcpus=plan.info["VCpuInfo"]["DefaultVCpus"],
+        memory_mib=plan.info["MemoryInfo"]["SizeInMiB"],
+        private_ip=private_ip,
+        hostname=private_dns_name(region, instance, private_ip or None),
+        public_key=plan.public_key,
+        user_data=plan.user_data_bytes,
+    )
+
+
+def begin_launches(
+    world: World, region: Region, launches: Sequence[tuple[Instance, LaunchSpec]]
+) -> None:
+    """Start machines once the present request is answered."""
+
+    def begin() -> None:
+        for instance, spec in launches:
+            world.background.start(
+                f"launching {instance.id}", _launch(world, region, instance, spec)
+            )
+
+    world.later(0, "launching instances", begin)
+
+
+def begin(world: World, region: Region, instances: Sequence[Instance], work: Work) -> None:
+    """Run work on machines once the present request is answered."""
+
+    def begin_each() -> None:
+        for instance in instances:
+            world.background.start(
+                f"{work.__name__.strip('_')} {instance.id}", work(world, region, instance)
+            )
+
+    if instances:
+        world.later(0, work.__name__.strip("_"), begin_each)
+
+
+async def _launch(world: World, region: Region, instance: Instance, spec: LaunchSpec) -> None:
+    async with world.locks(instance.id):
+        if instance.state != "pending":
+            return
+        try:
+            guest = await world.machines.launch(spec)
+        except VMError as error:
+            log.warn("{instance} did not launch: {error}", instance=instance.id, error=str(error))
+            if instance.state == "pending":
+                _end(world, region, instance, LAUNCH_FAILED)
+            return
+        _now_running(world, region, instance, guest)
+
+
+async def start(world: World, region: Region, instance: Instance) -> None:
+    """Boot a stopped machine; if that fails the instance is stopped again."""
+    async with world.locks(instance.id):
+        if instance.state != "pending":
+            return
+        try:
+            guest = await world.machines.start(instance.id)
+        except VMError as error:
+            log.warn("{instance} did not start: {error}", instance=instance.id, error=str(error))
+            if instance.state == "pending":
+                instance.state_reason = LAUNCH_FAILED
+                instance.move("stopping")
+                instance.move("stopped")
+            return
+        _now_running(world, region, instance, guest)
+
+
+async def stop(world: World, region: Region, instance: Instance) -> None:
+    """Power a machine off."""
+    await _stop(world, region, instance, force=False)
+
+
+async def stop_by_force(world: World, region: Region, instance: Instance) -> None:
+    """Power a machine off without asking its operating system."""
+    await _stop(world, region, instance, force=True)
+
+
+async def _stop(world: World, region: Region, instance: Instance, *, force: bool) -> None:
+    async with world.locks(instance.id):
+        if instance.state != "stopping":
+            return
+        try:
+            await world.machines.stop(instance.id, force=force)
+        except VMError as error:
+            log.warn("{instance} did not stop: {error}", instance=instance.id, error=str(error))
+            if instance.state == "stopping":
+                instance.move("running")
+            return
+        if instance.state == "stopping":
+            now_stopped(region, instance)
+
+
+async def reboot(world: World, _: Region, instance: Instance) -> None:
+    """Restart a machine's operating system."""
+    async with world.locks(instance.id):
+        if instance.state != "running":
+            return
+        try:
+            await world.machines.reboot(instance.id)
+        except VMError as error:
+            log.warn("{instance} did not reboot: {error}", instance=instance.id, error=str(error))
+
+
+async def terminate(world: World, region: Region, instance: Instance) -> None:
+    """End a machine; the record ends even where the manager fails, and the log says so."""
+    async with world.locks(instance.id):
+        if instance.state != "shutting-down":
+            return
+        try:
+            await world.machines.terminate(instance.id)
+        except VMError:
+            log.failure("{instance} may live on", instance=instance.id)
+        if instance.state == "shutting-down":
+            _end(world, region, instance, instance.state_reason)
+
+
+def _now_running(world: World, region: Region, instance: Instance, guest: Guest) -> None:
+    if instance.state != "pending":
+        return
+    interface = primary(region, instance)
+    if (
+        interface is not None
+        and interface.auto_public_ip
+        and interface.public_ip is None
+        and not elastic_addresses(region, interface)
+    ):
+        interface.public_ip = guest.public_ip or network_interfaces.new_public_ip(world, region)
+    if instance.monitoring == "pending":
+        instance.monitoring = "enabled"
+    instance.move("running")
+
+
+def now_stopped(region: Region, instance: Instance) -> None:
+    """Note that a machine is off: its public address goes."""
+    interface = primary(region, instance)
+    if interface is not None and interface.public_ip is not None:
+        interface.public_ip = None
+    instance.move("stopped")
+
+
+def shut_down_by_guest(world: World, region: Region, instance: Instance) -> None:
+    """Follow a machine that powered itself off, as its shutdown behaviour says.
+
+    Source: "Change the instance initiated shutdown behavior".
+    """
+    if instance.state != "running":
+        return
+    instance.state_reason = GUEST_SHUTDOWN
+    instance.state_transition_reason = ""
+    if instance.shutdown_behavior == "terminate":
+        instance.move("shutting-down")
+        begin(world, region, [instance], terminate)
+    else:
+        instance.move("stopping")
+        now_stopped(region, instance)
+
+
+def _end(world: World, region: Region, instance: Instance, reason: tuple[str, str] | None) -> None:
+    """Let everything go that was the instance's; its record stays visible for an hour."""
+    instance.state_reason = reason
+    instance.move("terminated")
+    network_interfaces.release_from_instance(world, region, instance.id)
+    volumes.release_from_instance(world, region, instance.id)
+    release_profile(region, instance)
+    world.later(VISIBLE_SECONDS, f"forgetting {instance.id}", forget, region, instance)
+
+
+def forget(region: Region, instance: Instance) -> None:
+    """Remove an instance's record, and its reservation's with the last of its instances."""
+    region[Instance].remove(instance)
+    reservation = region[Reservation].get(instance.reservation_id)
+    if reservation is not None and not region[Instance].where(reservation_id=reservation.id):
+        region[Reservation].remove(reservation)

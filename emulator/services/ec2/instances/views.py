@@ -1,0 +1,341 @@
+"""How instances and reservations are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from emulator.model.instance import Instance, Reservation
+from emulator.model.network_interface import Address, NetworkInterface
+from emulator.model.security_group import SecurityGroup
+from emulator.model.volume import Volume, VolumeAttachment
+from emulator.model.vpc import Vpc
+from emulator.net.dns_names import private_name, public_name, resource_name
+from emulator.services.ec2.kind import tag_set
+from emulator.services.ec2.volumes import attached_to
+from emulator.state.store import Region
+from emulator.wire.service import load
+
+AMAZON = "amazon"
+STATE_CODES: Mapping[str, int] = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
+STATES: Mapping[str, Mapping[str, Any]] = {
+    name: {"Code": code, "Name": name} for name, code in STATE_CODES.items()
+}
+_NOT_MANAGED = {"Managed": False}
+
+
+def interfaces(region: Region, instance: Instance) -> list[NetworkInterface]:
+    """Return the instance's interfaces, the primary first."""
+    found = region[NetworkInterface].where(instance_id=instance.id)
+    if len(found) > 1:
+        found.sort(key=_place)
+    return found
+
+
+def _place(interface: NetworkInterface) -> tuple[int, int]:
+    attachment = interface.attachment
+    return (attachment.network_card_index, attachment.device_index) if attachment else (0, 0)
+
+
+def primary(region: Region, instance: Instance) -> NetworkInterface | None:
+    """Return the interface at device index 0."""
+    found = interfaces(region, instance)
+    return found[0] if found else None
+
+
+def volumes(region: Region, instance: Instance) -> list[tuple[Volume, VolumeAttachment]]:
+    """Return the instance's volumes with their places in it, the root first."""
+    found = attached_to(region, instance.id)
+    if len(found) > 1:
+        found.sort(key=lambda item: item[1].device != instance.root_device_name)
+    return found
+
+
+def elastic_addresses(region: Region, interface: NetworkInterface) -> list[Address]:
+    """Return the Elastic IPs that map to an interface."""
+    table = region[Address]
+    # Most accounts have none; then one note on the table serves all instances.
+    return table.where(network_interface_id=interface.id) if len(table) else []
+
+
+def public_address(
+    region: Region, interface: NetworkInterface, private_ip: str
+) -> tuple[str | None, Address | None]:
+    """Return the public address of a private one, and the Elastic IP it is, if it is one."""
+    for address in elastic_addresses(region, interface):
+        if address.private_ip in (private_ip, None):
+            return address.public_ip, address
+    is_primary = bool(interface.private_ips) and interface.private_ips[0] == private_ip
+    return (interface.public_ip if is_primary else None), None
+
+
+def has_public_names(region: Region, vpc_id: str | None) -> bool:
+    """Tell whether the VPC gives public addresses names."""
+    vpc = region[Vpc].get(vpc_id)
+    return vpc is not None and vpc.enable_dns_hostnames and vpc.enable_dns_support
+
+
+def _association(region: Region, interface: NetworkInterface, ip: str) -> dict[str, Any] | None:
+    public, elastic = public_address(region, interface, ip)
+    if public is None:
+        return None
+    return {
+        "IpOwnerId": AMAZON if elastic is None else region.account,
+        "PublicDnsName": (
+            public_name(region.name, public) if has_public_names(region, interface.vpc_id) else ""
+        ),
+        "PublicIp": public,
+    }
+
+
+def group_identifiers(region: Region, interface: NetworkInterface) -> list[dict[str, str]]:
+    """Return an interface's groups with their names."""
+    groups = region[SecurityGroup]
+    found = []
+    for group_id in interface.group_ids:
+        group = groups.get(group_id)
+        found.append({"GroupId": group_id, "GroupName": group.name if group else ""})
+    return found
+
+
+def _attachment_view(interface: NetworkInterface) -> dict[str, Any] | None:
+    attachment = interface.attachment
+    if attachment is None:
+        return None
+    return {
+        "AttachTime": attachment.attached_at,
+        "AttachmentId": attachment.id,
+        "DeleteOnTermination": attachment.delete_on_termination,
+        "DeviceIndex": attachment.device_index,
+        "Status": attachment.status,
+        "NetworkCardIndex": attachment.network_card_index,
+    }
+
+
+def _interface_view(region: Region, interface: NetworkInterface) -> dict[str, Any]:
+    addresses = [
+        {
+            "Association": _association(region, interface, ip),
+            "Primary": place == 0,
+            "PrivateDnsName": private_name(region.name, ip),
+            "PrivateIpAddress": ip,
+        }
+        for place, ip in enumerate(interface.private_ips)
+    ]
+    first = addresses[0] if addresses else {}
+    return {
+        "Association": first.get("Association"),
+        "Attachment": _attachment_view(interface),
+        "Description": interface.description,
+        "Groups": group_identifiers(region, interface),
+        "Ipv6Addresses": [
+            {"Ipv6Address": ip, "IsPrimaryIpv6": interface.primary_ipv6 and place == 0}
+            for place, ip in enumerate(interface.ipv6_addresses)
+        ],
+        "MacAddress": interface.mac_address,
+        "NetworkInterfaceId": interface.id,
+        "OwnerId": region.account,
+        "PrivateDnsName": first.get("PrivateDnsName"),
+        "PrivateIpAddress": first.get("PrivateIpAddress"),
+        "PrivateIpAddresses": addresses,
+        "SourceDestCheck": interface.source_dest_check,
+        "Status": interface.state,
+        "SubnetId": interface.subnet_id,
+        "VpcId": interface.vpc_id,
+        "InterfaceType": interface.interface_type,
+        "Ipv4Prefixes": [{"Ipv4Prefix": prefix} for prefix in interface.ipv4_prefixes] or None,
+        "Ipv6Prefixes": [{"Ipv6Prefix": prefix} for prefix in interface.ipv6_prefixes] or None,
+        "Operator": _NOT_MANAGED,
+    }
+
+
+def block_devices(region: Region, instance: Instance) -> list[dict[str, Any]]:
+    """Return the instance's block device mapping, the root first."""
+    return [
+        {
+            "DeviceName": attachment.device,
+            "Ebs": {
+                "AttachTime": attachment.attached_at,
+                "DeleteOnTermination": attachment.delete_on_termination,
+                "Status": attachment.state,
+                "VolumeId": volume.id,
+            },
+        }
+        for volume, attachment in volumes(region, instance)
+    ]
+
+
+def private_dns_name(region: Region, instance: Instance, private_ip: str | None) -> str:
+    """Return the private name of an instance, by its address or by its id."""
+    by_id = instance.options.private_dns_name.get("HostnameType") == "resource-name"
+    if by_id or private_ip is None:
+        return resource_name(region.name, instance.id)
+    return private_name(region.name, private_ip)
+
+
+def metadata_view(instance: Instance) -> Mapping[str, Any]:
+    """Return the metadata options; they are applied once the instance runs."""
+    state = "pending" if instance.state == "pending" else "applied"
+    return {"State": state, **instance.options.metadata}
+
+
+def _network_view(region: Region, instance: Instance) -> dict[str, Any]:
+    """Return everything that stands in the instance's interfaces."""
+    attached = interfaces(region, instance)
+    if not attached:
+        return {
+            "PrivateDnsName": "",
+            "PublicDnsName": "",
+            "NetworkInterfaces": [],
+            "SecurityGroups": [],
+        }
+    shown = [_interface_view(region, interface) for interface in attached]
+    first = shown[0]
+    association = first["Association"] or {}
+    ipv6 = first["Ipv6Addresses"]
+    private_ip = first["PrivateIpAddress"]
+    return {
+        "PrivateDnsName": private_dns_name(region, instance, private_ip),
+        "PublicDnsName": association.get("PublicDnsName", ""),
+        "SubnetId": instance.subnet_id,
+        "VpcId": instance.vpc_id,
+        "PrivateIpAddress": private_ip,
+        "PublicIpAddress": association.get("PublicIp"),
+        "NetworkInterfaces": shown,
+        "SecurityGroups": first["Groups"],
+        "SourceDestCheck": first["SourceDestCheck"],
+        "Ipv6Address": ipv6[0]["Ipv6Address"] if ipv6 else None,
+        "PrivateDnsNameOptions": instance.options.private_dns_name,
+    }
+
+
+def instance_view(region: Region, instance: Instance) -> Mapping[str, Any]:
+    """Return an instance in AWS's shape. Source: API_Instance."""
+    options = instance.options
+    reason = instance.state_reason
+    profile = instance.profile_arn
+    return {
+        "AmiLaunchIndex": instance.launch_index,
+        "ImageId": instance.image_id,
+        "InstanceId": instance.id,
+        "InstanceType": instance.instance_type,
+        "KernelId": instance.kernel_id,
+        "KeyName": instance.key_name,
+        "LaunchTime": instance.launched_at,
+        "Monitoring": {"State": instance.monitoring},
+        "Placement": options.placement,
+        "Platform": "windows" if instance.platform else None,
+        "ProductCodes": [],
+        "RamdiskId": instance.ramdisk_id,
+        "State": STATES[instance.state],
+        "StateTransitionReason": instance.state_transition_reason,
+        **_network_view(region, instance),
+        "Architecture": instance.architecture,
+        "BlockDeviceMappings": block_devices(region, instance),
+        "ClientToken": instance.client_token or "",
+        "EbsOptimized": instance.ebs_optimized,
+        "EnaSupport": instance.ena_support,
+        "Hypervisor": instance.hypervisor,
+        "IamInstanceProfile": {"Arn": profile, "Id": instance.profile_id} if profile else None,
+        "InstanceLifecycle": instance.lifecycle,
+        "RootDeviceName": instance.root_device_name,
+        "RootDeviceType": instance.root_device_type,
+        "SpotInstanceRequestId": instance.spot_request_id,
+        "SriovNetSupport": instance.sriov_net_support,
+        "StateReason": {"Code": reason[0], "Message": reason[1]} if reason else None,
+        "Tags": tag_set(instance.tags),
+        "VirtualizationType": instance.virtualization_type,
+        "CpuOptions": options.cpu,
+        "CapacityReservationSpecification": options.capacity_reservation,
+        "HibernationOptions": {"Configured": options.hibernation_configured},
+        "Licenses": [{"LicenseConfigurationArn": arn} for arn in options.licenses] or None,
+        "MetadataOptions": metadata_view(instance),
+        "EnclaveOptions": {"Enabled": options.enclave_enabled},
+        "BootMode": instance.boot_mode,
+        "PlatformDetails": instance.platform_details,
+        "UsageOperation": instance.usage_operation,
+        "UsageOperationUpdateTime": instance.launched_at,
+        "TpmSupport": instance.tpm_support,
+        "MaintenanceOptions": options.maintenance,
+        "CurrentInstanceBootMode": instance.current_boot_mode,
+        "NetworkPerformanceOptions": options.network_performance,
+        "Operator": _NOT_MANAGED,
+    }
+
+
+@cache
+def _writer(shape: str) -> Callable[[Mapping[str, Any]], bytes]:
+    return load("ec2").structure_writer(shape)
+
+
+def _heading(region: Region, reservation: Reservation) -> dict[str, Any]:
+    return {
+        "ReservationId": reservation.id,
+        "OwnerId": region.account,
+        "RequesterId": reservation.requester_id,
+        "Groups": [],
+    }
+
+
+def _show_instance(region: Region, instance: Instance) -> bytes:
+    return region.reads.during(
+        instance, lambda: _writer("Instance")(instance_view(region, instance))
+    )
+
+
+def show_alone(region: Region, instance: Instance) -> bytes:
+    """Return the XML of a reservation that has this one instance.
+
+    It is kept with the reservation and only there, so that every instance's XML is kept
+    once: here for an instance alone, with the instance where it has companions.
+    """
+    reservation = region[Reservation][instance.reservation_id]
+    fragment = reservation.fragment
+    if fragment is None:
+
+        def render() -> bytes:
+            region.reads.note(instance)
+            whole = {
+                **_heading(region, reservation),
+                "Instances": [_writer("Instance")(instance_view(region, instance))],
+            }
+            return _writer("Reservation")(whole)
+
+        fragment = region.reads.during(reservation, render)
+    return fragment
+
+
+def as_launched(
+    region: Region, reservation: Reservation, instances: Iterable[Instance]
+) -> dict[str, Any]:
+    """Return a reservation for one answer; nothing is kept of what will change at once."""
+    return {
+        **_heading(region, reservation),
+        "Instances": [instance_view(region, row) for row in instances],
+    }
+
+
+def shown(region: Region, rows: Iterable[Instance]) -> list[bytes | dict[str, Any]]:
+    """Return instances by reservation, in the order of their first."""
+    reservations = region[Reservation]
+    answer: list[bytes | dict[str, Any]] = []
+    companions: dict[str, list[bytes]] = {}
+    for row in rows:
+        reservation = reservations[row.reservation_id]
+        if reservation.size == 1:
+            answer.append(reservation.fragment or show_alone(region, row))
+            continue
+        together = companions.get(reservation.id)
+        if together is None:
+            together = companions[reservation.id] = []
+            answer.append({**_heading(region, reservation), "Instances": together})
+        together.append(row.fragment or _show_instance(region, row))
+    return answer
