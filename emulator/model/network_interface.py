@@ -112,3 +112,16 @@ class Address(Row):
     private_ip: str | None = None
     service_managed_by: str | None = None
     domain_name: str | None = None
+
+
+@record
+class NetworkInterfacePermission(Row):
+    """Leave for an account or a service to attach an interface or give it addresses."""
+
+    PREFIX: ClassVar[str] = "eni-perm"
+    INDEXES: ClassVar[tuple[str, ...]] = ("network_interface_id",)
+
+    network_interface_id: str
+    permission: str
+    account_id: str | None = None
+    service: str | None = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from emulator.model.row import Row, record
+from emulator.model.row import Row, Stateful, moves, record
 
 
 @record
@@ -53,3 +54,16 @@ class SecurityGroupRule(Row):
     peer_vpc_id: str | None = None
     peering_connection_id: str | None = None
     description: str | None = None
+
+
+@record
+class SecurityGroupVpcAssociation(Stateful):
+    """A further VPC that a group may be used in; its id is made of both ids."""
+
+    INDEXES: ClassVar[tuple[str, ...]] = ("group_id", "vpc_id")
+    MOVES: ClassVar[Mapping[str, frozenset[str]]] = moves(
+        associating="associated", associated="disassociating", disassociating=""
+    )
+
+    group_id: str
+    vpc_id: str

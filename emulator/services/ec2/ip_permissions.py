@@ -1,7 +1,7 @@
 """IpPermissions: AWS's nested shape of rules, taken apart, checked and put together again.
 
-Source: API_IpPermission and "Security group rules". Pure but for group references, which
-the caller resolves.
+Source: API_IpPermission and "Security group rules". Groups that rules name are looked up by
+the caller.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import attrs
 
 from emulator.core.errors import AwsError
 from emulator.model.security_group import SecurityGroupRule
+from emulator.model.vpc_peering_connection import VpcPeeringConnection
+from emulator.state.store import Region
 
 ALL = "-1"
 ANY_PORT = -1
@@ -242,7 +244,7 @@ def peers(item: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], Peer | 
     return found
 
 
-def permissions(rules: Iterable[SecurityGroupRule]) -> list[dict[str, Any]]:
+def permissions(region: Region, rules: Iterable[SecurityGroupRule]) -> list[dict[str, Any]]:
     """Return rules in AWS's shape: one item for each protocol and port range."""
     items: dict[tuple[str, int, int], dict[str, Any]] = {}
     for rule in rules:
@@ -250,7 +252,7 @@ def permissions(rules: Iterable[SecurityGroupRule]) -> list[dict[str, Any]]:
         item = items.get(traffic_key)
         if item is None:
             item = items[traffic_key] = _empty(*traffic_key)
-        place(item, rule)
+        _place(region, item, rule)
     return list(items.values())
 
 
@@ -263,7 +265,7 @@ def _empty(protocol: str, from_port: int, to_port: int) -> dict[str, Any]:
     return item
 
 
-def place(item: dict[str, Any], rule: SecurityGroupRule) -> None:
+def _place(region: Region, item: dict[str, Any], rule: SecurityGroupRule) -> None:
     """Add a rule's peer to the item of its traffic."""
     described = {"Description": rule.description} if rule.description is not None else {}
     if rule.cidr_ipv4 is not None:
@@ -273,15 +275,16 @@ def place(item: dict[str, Any], rule: SecurityGroupRule) -> None:
     elif rule.prefix_list_id is not None:
         item["PrefixListIds"].append({"PrefixListId": rule.prefix_list_id, **described})
     else:
-        item["UserIdGroupPairs"].append({**group_pair(rule), **described})
+        item["UserIdGroupPairs"].append({**group_pair(region, rule), **described})
 
 
-def group_pair(rule: SecurityGroupRule) -> dict[str, Any]:
+def group_pair(region: Region, rule: SecurityGroupRule) -> dict[str, Any]:
     """Return a rule's peer group, as both UserIdGroupPairs and rules show it."""
     pair: dict[str, Any] = {"GroupId": rule.peer_group_id, "UserId": rule.peer_owner_id}
     if rule.peer_vpc_id is not None:
         pair["VpcId"] = rule.peer_vpc_id
     if rule.peering_connection_id is not None:
         pair["VpcPeeringConnectionId"] = rule.peering_connection_id
-        pair["PeeringStatus"] = "active"
+        connection = region[VpcPeeringConnection].get(rule.peering_connection_id)
+        pair["PeeringStatus"] = connection.state if connection is not None else "deleted"
     return pair

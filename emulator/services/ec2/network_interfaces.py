@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from emulator.core.errors import AwsError
-from emulator.model.network_interface import Address, Attachment, NetworkInterface
+from emulator.model.network_interface import (
+    Address,
+    Attachment,
+    NetworkInterface,
+    NetworkInterfacePermission,
+)
 from emulator.model.row import NO_TAGS
 from emulator.model.vpc import Subnet
 from emulator.net import prefixes, public_addresses
@@ -250,6 +255,8 @@ def delete_interface(region: Region, interface: NetworkInterface) -> None:
     """Remove an interface, whatever it is attached to; its addresses are free again."""
     for address in region[Address].where(network_interface_id=interface.id):
         clear_association(address)
+    for permission in region[NetworkInterfacePermission].where(network_interface_id=interface.id):
+        region[NetworkInterfacePermission].remove(permission)
     subnet = region[Subnet].get(interface.subnet_id)
     if subnet is not None:
         give_back(subnet, interface.private_ips)

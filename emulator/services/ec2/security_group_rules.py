@@ -20,10 +20,10 @@ from emulator.services.ec2 import ip_permissions
 from emulator.services.ec2.ip_permissions import Key, Peer, Traffic, key, key_of
 from emulator.services.ec2.kind import Kind, tag_set
 from emulator.services.ec2.nouns import NOUNS
+from emulator.services.ec2.security_group_peers import check_prefix_list, group_peer, weight
 from emulator.services.ec2.security_groups import (
     SECURITY_GROUP,
     arn,
-    group_in_default_vpc,
     group_of_request,
     rules_of,
 )
@@ -60,7 +60,7 @@ def _view(region: Region, rule: SecurityGroupRule) -> Mapping[str, Any]:
         "CidrIpv6": rule.cidr_ipv6,
         "PrefixListId": rule.prefix_list_id,
         "ReferencedGroupInfo": (
-            ip_permissions.group_pair(rule) if rule.peer_group_id is not None else None
+            ip_permissions.group_pair(region, rule) if rule.peer_group_id is not None else None
         ),
         "Description": rule.description,
         "Tags": tag_set(rule.tags),
@@ -92,40 +92,6 @@ class _Line:
         return key(self.traffic, self.peer)
 
 
-def _group_peer(
-    call: Call, group: SecurityGroup, pair: Mapping[str, Any], *, must_exist: bool
-) -> Peer:
-    """Return the group a rule names, by id or by name in the default VPC."""
-    region = call.region
-    owner, group_id = pair.get("UserId") or region.account, pair.get("GroupId")
-    if group_id is None:
-        name = pair.get("GroupName")
-        if not name:
-            raise AwsError("MissingParameter", "The request must contain the parameter groupId")
-        group_id = group_in_default_vpc(region, name).id
-    found = region[SecurityGroup].get(group_id) if owner == region.account else None
-    if not must_exist:
-        return Peer(group_id=group_id, group_owner_id=owner)
-    if found is None:
-        SECURITY_GROUP.noun.check_form(group_id)
-        raise AwsError(
-            "InvalidGroup.NotFound",
-            f"The security group '{group_id}' does not exist in VPC '{group.vpc_id}'",
-        )
-    if found.vpc_id != group.vpc_id:
-        raise AwsError(
-            "InvalidGroup.NotFound",
-            "You have specified two resources that belong to different networks.",
-        )
-    return Peer(group_id=group_id, group_owner_id=owner)
-
-
-def _check_prefix_list(peer: Peer) -> None:
-    listed = peer.prefix_list_id
-    if listed is not None and not listed.startswith("pl-"):
-        raise AwsError("InvalidPrefixListId.Malformed", f'Invalid id: "{listed[:64]}"')
-
-
 def _lines(
     call: Call, group: SecurityGroup, params: Mapping[str, Any], *, must_exist: bool
 ) -> list[_Line]:
@@ -143,8 +109,9 @@ def _lines(
             item.get("IpProtocol"), item.get("FromPort"), item.get("ToPort")
         )
         for _, given, peer in ip_permissions.peers(item):
-            found = peer or _group_peer(call, group, given, must_exist=must_exist)
-            _check_prefix_list(found)
+            found = peer or group_peer(call, group, given, must_exist=must_exist)
+            if must_exist and found.prefix_list_id is not None:
+                check_prefix_list(call.region, found.prefix_list_id)
             lines.append(_Line(moves, found, ip_permissions.description(given.get("Description"))))
     return lines
 
@@ -161,7 +128,7 @@ def _old_style(
         )
     if name:
         pair = {"GroupName": name, "UserId": params.get("SourceSecurityGroupOwnerId")}
-        peer = _group_peer(call, group, pair, must_exist=must_exist)
+        peer = group_peer(call, group, pair, must_exist=must_exist)
         return [
             _Line(Traffic("tcp", 0, ip_permissions.MAX_PORT), peer, None),
             _Line(Traffic("udp", 0, ip_permissions.MAX_PORT), peer, None),
@@ -202,10 +169,11 @@ def _requested(
     return lines
 
 
-def _check_limit(rules: Sequence[SecurityGroupRule | Peer]) -> None:
+def _check_limit(region: Region, rules: Sequence[SecurityGroupRule | Peer]) -> None:
     """Refuse more rules of one direction than a group may have."""
-    ipv4 = sum(1 for rule in rules if rule.cidr_ipv6 is None)
-    ipv6 = sum(1 for rule in rules if rule.cidr_ipv4 is None)
+    weights = [weight(region, rule.prefix_list_id) for rule in rules]
+    ipv4 = sum(size for rule, size in zip(rules, weights, strict=True) if rule.cidr_ipv6 is None)
+    ipv6 = sum(size for rule, size in zip(rules, weights, strict=True) if rule.cidr_ipv4 is None)
     if max(ipv4, ipv6) > MAX_RULES:
         raise AwsError(
             "RulesPerSecurityGroupLimitExceeded",
@@ -231,7 +199,7 @@ def _authorize(call: Call, params: Mapping[str, Any], *, is_egress: bool) -> dic
     for line in lines:
         if line.key in keys:
             raise _duplicate(line)
-    _check_limit([*present, *(line.peer for line in lines)])
+    _check_limit(region, [*present, *(line.peer for line in lines)])
     added = [
         region[SecurityGroupRule].add(
             SecurityGroupRule(
@@ -296,11 +264,16 @@ def _rules_by_id(
     return rules
 
 
-def _unknown(lines: Sequence[_Line]) -> list[dict[str, Any]]:
+def _unknown(region: Region, lines: Sequence[_Line]) -> list[dict[str, Any]]:
     """Return permissions that matched no rule, in the shape they were given in."""
     return ip_permissions.permissions(
-        SecurityGroupRule(id="", group_id="", is_egress=False, **_fields(line.traffic, line.peer))
-        for line in lines
+        region,
+        [
+            SecurityGroupRule(
+                id="", group_id="", is_egress=False, **_fields(line.traffic, line.peer)
+            )
+            for line in lines
+        ],
     )
 
 
@@ -352,7 +325,7 @@ def _revoke(call: Call, params: Mapping[str, Any], *, is_egress: bool) -> dict[s
         region[SecurityGroupRule].remove(rule)
     return {
         "Return": True,
-        "UnknownIpPermissions": _unknown(unknown),
+        "UnknownIpPermissions": _unknown(region, unknown),
         "RevokedSecurityGroupRules": [_revoked(rule) for rule in rules],
     }
 
@@ -402,10 +375,10 @@ def _changed(call: Call, group: SecurityGroup, given: Mapping[str, Any]) -> _Lin
         peer = Peer(cidr_ipv6=ip_permissions.ipv6_cidr(given["CidrIpv6"]))
     elif named == ["PrefixListId"]:
         peer = Peer(prefix_list_id=given["PrefixListId"])
-        _check_prefix_list(peer)
+        check_prefix_list(call.region, given["PrefixListId"])
     else:
         pair = {"GroupId": given["ReferencedGroupId"]}
-        peer = _group_peer(call, group, pair, must_exist=True)
+        peer = group_peer(call, group, pair, must_exist=True)
     return _Line(moves, peer, ip_permissions.description(given.get("Description")))
 
 
@@ -435,7 +408,7 @@ def modify_security_group_rules(
                 raise _duplicate(line or _line_of(rule))
             keys.add(future)
             peers.append(rule if line is None else line.peer)
-        _check_limit(peers)
+        _check_limit(region, peers)
     for rule_id, line in updates.items():
         rule = region[SecurityGroupRule][rule_id]
         for name, value in _fields(line.traffic, line.peer).items():

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 from emulator.core.errors import AwsError
 from emulator.core.ids import derived
 from emulator.model.network_interface import NetworkInterface
-from emulator.model.security_group import SecurityGroup, SecurityGroupRule
+from emulator.model.security_group import (
+    SecurityGroup,
+    SecurityGroupRule,
+    SecurityGroupVpcAssociation,
+)
 from emulator.model.vpc import Vpc
 from emulator.services.call import Call, Handler, World
 from emulator.services.ec2.ip_permissions import permissions
@@ -56,8 +60,8 @@ def _view(region: Region, group: SecurityGroup) -> Mapping[str, Any]:
         "OwnerId": region.account,
         "VpcId": group.vpc_id,
         "SecurityGroupArn": arn(region, f"security-group/{group.id}"),
-        "IpPermissions": permissions(rules_of(region, group.id, egress=False)),
-        "IpPermissionsEgress": permissions(rules_of(region, group.id, egress=True)),
+        "IpPermissions": permissions(region, rules_of(region, group.id, egress=False)),
+        "IpPermissionsEgress": permissions(region, rules_of(region, group.id, egress=True)),
         "Tags": tag_set(group.tags),
     }
 
@@ -193,6 +197,16 @@ def group_in_default_vpc(region: Region, name: str) -> SecurityGroup:
     return group
 
 
+def is_in_vpc(region: Region, group: SecurityGroup, vpc_id: str) -> bool:
+    """Tell whether a group is of a VPC or associated with it."""
+    if group.vpc_id == vpc_id:
+        return True
+    return any(
+        association.vpc_id == vpc_id
+        for association in region[SecurityGroupVpcAssociation].where(group_id=group.id)
+    )
+
+
 def groups_for(
     region: Region,
     vpc_id: str,
@@ -219,7 +233,7 @@ def groups_for(
     """
     found: dict[str, None] = {}
     for group_id in ids:
-        if SECURITY_GROUP.find(region, group_id).vpc_id != vpc_id:
+        if not is_in_vpc(region, SECURITY_GROUP.find(region, group_id), vpc_id):
             raise _other_network(group_id, subnet_id)
         found[group_id] = None
     for name in names:
@@ -355,15 +369,20 @@ def remove_group(region: Region, group: SecurityGroup) -> None:
     """Forget a group and its rules, whatever depends on it; as when its VPC goes."""
     for rule in region[SecurityGroupRule].where(group_id=group.id):
         region[SecurityGroupRule].remove(rule)
+    for association in region[SecurityGroupVpcAssociation].where(group_id=group.id):
+        region[SecurityGroupVpcAssociation].remove(association)
     region[SecurityGroup].remove(group)
 
 
 def _referencing(region: Region, group_id: str) -> list[SecurityGroupRule]:
-    """Return the rules of other groups of this account that name a group."""
+    """Return the rules of other groups that name a group, but for those of peered VPCs.
+
+    They become stale when it goes.
+    """
     return [
         rule
         for rule in region[SecurityGroupRule].where(peer_group_id=group_id)
-        if rule.group_id != group_id
+        if rule.group_id != group_id and rule.peering_connection_id is None
     ]
 
 
@@ -378,7 +397,11 @@ def delete_security_group(
             "CannotDelete",
             f'the specified group: "{group.id}" name: "default" cannot be deleted by a user',
         )
-    if region[NetworkInterface].where(group_ids=group.id) or _referencing(region, group.id):
+    if (
+        region[NetworkInterface].where(group_ids=group.id)
+        or region[SecurityGroupVpcAssociation].where(group_id=group.id)
+        or _referencing(region, group.id)
+    ):
         raise AwsError("DependencyViolation", f"resource {group.id} has a dependent object")
     remove_group(region, group)
     return {"Return": True, "GroupId": group.id}
@@ -391,13 +414,12 @@ def get_security_groups_for_vpc(
     region, vpc_id = call.region, params["VpcId"]
     if region[Vpc].get(vpc_id) is None:
         raise NOUNS["vpc"].missing([vpc_id])
-    usable = {group.id for group in region[SecurityGroup].where(vpc_id=vpc_id)}
     fields = {"primary-vpc-id": SECURITY_GROUP.filters["vpc-id"]}
     for name in ("group-id", "description", "group-name", "owner-id"):
         fields[name] = SECURITY_GROUP.filters[name]
     chosen = select(
         region,
-        [group for group in region[SecurityGroup] if group.id in usable],
+        [group for group in region[SecurityGroup] if is_in_vpc(region, group, vpc_id)],
         params.get("Filters"),
         fields,
         taggable=True,

@@ -471,3 +471,31 @@ def test_a_renamed_group_shows_on_its_interfaces_at_once(network: Network) -> No
     region_of(network.client)[SecurityGroup][group_id].name = "renamed"
 
     assert network.show(network.primary)["Groups"][0]["GroupName"] == "renamed"
+
+
+def test_a_permission_is_granted_listed_and_revoked(network: Network) -> None:
+    client = network.client
+    grant = {
+        "NetworkInterfaceId": network.primary,
+        "AwsAccountId": "111111111111",
+        "Permission": "INSTANCE-ATTACH",
+    }
+
+    made = client.call("CreateNetworkInterfacePermission", **grant)["InterfacePermission"]
+
+    assert made["PermissionState"] == {"State": "granted"}
+    assert client.code_of("CreateNetworkInterfacePermission", **grant) == (
+        "InvalidPermission.Duplicate"
+    )
+    permission_id = made["NetworkInterfacePermissionId"]
+    listed = client.call(
+        "DescribeNetworkInterfacePermissions", NetworkInterfacePermissionIds=[permission_id]
+    )
+    assert listed["NetworkInterfacePermissions"] == [made]
+    client.call("DeleteNetworkInterfacePermission", NetworkInterfacePermissionId=permission_id)
+    assert (
+        client.code_of(
+            "DescribeNetworkInterfacePermissions", NetworkInterfacePermissionIds=[permission_id]
+        )
+        == "InvalidPermissionID.NotFound"
+    )
