@@ -88,6 +88,7 @@ class Image(Stateful):
     launch_organizational_units: tuple[str, ...] = ()
     deprecated_at: datetime | None = None
     deregistration_protection: str = "disabled"
+    deregistration_protected_until: datetime | None = None
     product_codes: tuple[str, ...] = ()
     uefi_data: str | None = None
     source_instance_id: str | None = None

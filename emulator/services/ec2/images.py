@@ -55,7 +55,7 @@ def _view(_: Region, image: Image) -> Mapping[str, Any]:
         "OwnerId": image.owner_id,
         "CreationDate": iso8601(image.created_at),
         "Public": image.public,
-        "ProductCodes": _product_codes(image),
+        "ProductCodes": product_codes_view(image),
         "Architecture": image.architecture,
         "ImageType": image.image_type,
         "KernelId": image.kernel_id,
@@ -90,7 +90,8 @@ def _text(moment: datetime | None) -> str | None:
     return None if moment is None else iso8601(moment)
 
 
-def _product_codes(image: Image) -> list[dict[str, str]]:
+def product_codes_view(image: Image) -> list[dict[str, str]]:
+    """Return an image's product codes in AWS's shape."""
     return [
         {"ProductCodeId": code, "ProductCodeType": "marketplace"} for code in image.product_codes
     ]

@@ -1,0 +1,60 @@
+"""Instances put straight into the records, for tests of what hangs on them."""
+
+from __future__ import annotations
+
+from emulator.model.instance import Instance, LaunchOptions
+from emulator.model.volume import Volume
+from emulator.services.ec2 import images, volumes
+from tests.fakes.client import Client
+
+ACCOUNT = "000000000000"
+OPTIONS = LaunchOptions(
+    metadata={}, cpu={}, private_dns_name={}, maintenance={}, placement={"Tenancy": "default"}
+)
+
+
+def running_instance(
+    client: Client,
+    *,
+    state: str = "running",
+    zone: str = "us-east-1a",
+    root: str = "/dev/xvda",
+    data: tuple[str, ...] = (),
+) -> Instance:
+    """Return an instance with a root volume that goes with it, and data volumes that stay."""
+    region = client.api.state.region(ACCOUNT, client.region)
+    world = client.api.world
+    image = next(iter(images.stocked(region)[images.Image]))
+    instance = Instance(
+        id=world.ids.resource("i"),
+        state=state,
+        reservation_id="r-1",
+        launch_index=0,
+        image_id=image.id,
+        instance_type="t3.micro",
+        vpc_id=None,
+        subnet_id=None,
+        availability_zone=zone,
+        launched_at=world.clock.now(),
+        architecture="x86_64",
+        root_device_name=root,
+        options=OPTIONS,
+    )
+    region[Instance].add(instance)
+    for device in (root, *data):
+        volume = volumes.new_volume(
+            world,
+            region,
+            size_gib=8,
+            volume_type="gp3",
+            availability_zone=zone,
+            snapshot_id="snap-1" if device == root else None,
+        )
+        volumes.attach_at_launch(world, volume, instance.id, device, device == root)
+    return instance
+
+
+def volumes_of(client: Client, instance: Instance) -> list[Volume]:
+    """Return the volumes of an instance."""
+    region = client.api.state.region(ACCOUNT, client.region)
+    return region[Volume].where(instance_id=instance.id)
