@@ -13,6 +13,7 @@ from emulator.services.ec2.instances import (
     lifecycle,
     profiles,
     settings,
+    template_data,
 )
 
 OPERATIONS: Mapping[str, Handler] = {
@@ -23,4 +24,5 @@ OPERATIONS: Mapping[str, Handler] = {
     **lifecycle.OPERATIONS,
     **profiles.OPERATIONS,
     **settings.OPERATIONS,
+    **template_data.OPERATIONS,
 }

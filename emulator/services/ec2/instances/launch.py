@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 def run_instances(call: Call, params: aws.RunInstancesRequestTypeDef) -> Renewable:
     """Launch instances. Source: API_RunInstances."""
-    plan = launch_plan(call, with_template(call, params))
+    whole, marks = with_template(call, params)
+    plan = launch_plan(call, whole, marks)
     instances = launch(call, plan)
     reservation_id = instances[0].reservation_id
     region = call.region

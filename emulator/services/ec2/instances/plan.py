@@ -78,8 +78,15 @@ class LaunchPlan:
         return self.tags.get(resource_type, NO_TAGS)
 
 
-def launch_plan(call: Call, params: Mapping[str, Any]) -> LaunchPlan:
+def launch_plan(
+    call: Call, params: Mapping[str, Any], marks: Mapping[str, str] = NO_TAGS
+) -> LaunchPlan:
     """Check a request and return what it makes.
+
+    Args:
+        call: the request.
+        params: RunInstances' parameters, whoever they come from.
+        marks: tags of AWS's own for the instances, such as their launch template.
 
     Raises:
         AwsError: whatever AWS would refuse it with.
@@ -90,7 +97,7 @@ def launch_plan(call: Call, params: Mapping[str, Any]) -> LaunchPlan:
             raise AwsError("UnsupportedOperation", f"{member} is not supported: {reason}")
     image = _image(call, params)
     info = type_for(image, params.get("InstanceType") or DEFAULT_TYPE)
-    tags = tags_by_type(params, TAGGABLE)
+    tags = _marked(tags_by_type(params, TAGGABLE), marks)
     key = _key_pair(region, params.get("KeyName"))
     user_data, user_data_bytes = checked_user_data(params.get("UserData"))
     profile = instance_profile(call, params.get("IamInstanceProfile"))
@@ -120,6 +127,14 @@ def launch_plan(call: Call, params: Mapping[str, Any]) -> LaunchPlan:
         ramdisk_id=params.get("RamdiskId") or image.ramdisk_id,
         client_token=params.get("ClientToken"),
     )
+
+
+def _marked(
+    tags: Mapping[str, Mapping[str, str]], marks: Mapping[str, str]
+) -> Mapping[str, Mapping[str, str]]:
+    if not marks:
+        return tags
+    return {**tags, "instance": {**tags.get("instance", NO_TAGS), **marks}}
 
 
 def _image(call: Call, params: Mapping[str, Any]) -> Image:

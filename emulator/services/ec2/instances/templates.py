@@ -5,41 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emulator.core.errors import AwsError
+from emulator.model.row import NO_TAGS
 from emulator.services.call import Call
-from emulator.services.ec2.nouns import NOUNS
-
-
-def template_data(call: Call, specification: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a launch template says, in the shape of RunInstances' parameters.
-
-    No template exists while the emulator has no operation that creates one, so every name
-    is one that was not found.
-
-    Raises:
-        AwsError: the template does not exist.
-    """
-    del call
-    template_id, name = (
-        specification.get("LaunchTemplateId"),
-        specification.get("LaunchTemplateName"),
-    )
-    if template_id and name:
-        raise AwsError(
-            "InvalidParameterCombination",
-            "Only one of LaunchTemplateId and LaunchTemplateName may be given",
-        )
-    if template_id:
-        NOUNS["lt"].check_form(template_id)
-        raise NOUNS["lt"].missing([template_id])
-    if name:
-        raise AwsError(
-            "InvalidLaunchTemplateName.NotFoundException",
-            f"The specified launch template, with template name {name}, does not exist.",
-        )
-    raise AwsError(
-        "MissingParameter", "Either LaunchTemplateId or LaunchTemplateName must be given"
-    )
+from emulator.services.ec2.launch_template_versions import launch_parameters
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,9 +34,15 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return whole
 
 
-def with_template(call: Call, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the request's parameters, the launch template's under them where it names one."""
+def with_template(
+    call: Call, params: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """Return the request's parameters, the launch template's under them where it names one.
+
+    With them come the tags by which AWS marks instances that were launched from a template.
+    """
     specification = params.get("LaunchTemplate")
     if not specification:
-        return params
-    return merged(template_data(call, specification), params)
+        return params, NO_TAGS
+    below, marks = launch_parameters(call, specification)
+    return merged(below, params), marks
