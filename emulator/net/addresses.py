@@ -44,20 +44,20 @@ def take(subnet: Subnet, wanted: str | None, random: Random) -> str:
     if wanted is not None:
         number = _wanted_number(subnet, wanted)
     else:
-        free = available(subnet)
-        if free <= 0:
+        first, last = _bounds(subnet.cidr) if subnet.cidr else (1, 0)
+        span = last - first + 1
+        if len(used) >= span:
             raise AwsError(
                 "InsufficientFreeAddressesInSubnet",
                 f"There are not enough free addresses in subnet '{subnet.id}' "
                 "to satisfy the requested number of instances.",
             )
-        first, last = _bounds(subnet.cidr)
-        number = random.randint(first, last)
+        number = first + int(random.random() * span)
         while number in used:
             number = number + 1 if number < last else first
     used.add(number)
     subnet.touch()
-    return str(ipaddress.IPv4Address(number))
+    return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
 def _wanted_number(subnet: Subnet, wanted: str) -> int:

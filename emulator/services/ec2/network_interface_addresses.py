@@ -18,6 +18,7 @@ from emulator.net import prefixes
 from emulator.net.addresses import give_back
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.network_interfaces import (
+    MAX_ADDRESSES,
     NETWORK_INTERFACE,
     check_count,
     clear_association,
@@ -37,7 +38,7 @@ def _check_limit(region: Region, interface: NetworkInterface, member: str, count
     instance = region[Instance].get(interface.instance_id)
     info = instance_type(instance.instance_type) if instance is not None else None
     limit = info["NetworkInfo"].get(member) if info is not None else None
-    if limit is not None and count > limit:
+    if count > (MAX_ADDRESSES if limit is None else limit):
         raise AwsError(
             "PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit."
         )

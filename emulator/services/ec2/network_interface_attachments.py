@@ -52,7 +52,13 @@ def _check_state(interface: NetworkInterface, instance: Instance) -> None:
         )
 
 
-def _check_place(region: Region, instance: Instance, device_index: int, card_index: int) -> None:
+def _check_place(
+    region: Region,
+    interface: NetworkInterface,
+    instance: Instance,
+    device_index: int,
+    card_index: int,
+) -> None:
     info = instance_type(instance.instance_type) or {}
     network = info.get("NetworkInfo", {})
     attached = region[NetworkInterface].where(instance_id=instance.id)
@@ -77,6 +83,11 @@ def _check_place(region: Region, instance: Instance, device_index: int, card_ind
                 f"Instance '{instance.id}' already has an interface attached at device index "
                 f"'{device_index}'.",
             )
+    held = len(interface.private_ips) + len(interface.ipv4_prefixes)
+    if held > network.get("Ipv4AddressesPerInterface", held):
+        raise AwsError(
+            "PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit."
+        )
     limit = network.get("MaximumNetworkInterfaces")
     if limit is not None and len(attached) >= limit:
         raise AwsError(
@@ -97,7 +108,7 @@ def attach_network_interface(
         raise NOUNS["i"].missing([params["InstanceId"]])
     card_index = params.get("NetworkCardIndex", 0)
     _check_state(interface, instance)
-    _check_place(region, instance, params["DeviceIndex"], card_index)
+    _check_place(region, interface, instance, params["DeviceIndex"], card_index)
     attach(
         call.world,
         region,

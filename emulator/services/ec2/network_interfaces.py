@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
 
 __all__ = [
+    "MAX_ADDRESSES",
     "NETWORK_INTERFACE",
     "OPERATIONS",
     "PRIMARY_DEVICE",
@@ -344,6 +345,8 @@ def create_network_interface(
     _check_exclusive(params, "Ipv4Prefixes", "Ipv4PrefixCount")
     _check_exclusive(params, "Ipv6Prefixes", "Ipv6PrefixCount")
     ipv6 = [item.get("Ipv6Address") or "" for item in params.get("Ipv6Addresses", ())]
+    check_count("privateIpAddresses", len(secondary))
+    check_count("ipv6Addresses", len(ipv6))
     ipv6_count = params.get("Ipv6AddressCount")
     primary_ipv6 = bool(params.get("EnablePrimaryIpv6")) or any(
         item.get("IsPrimaryIpv6") for item in params.get("Ipv6Addresses", ())
@@ -413,10 +416,12 @@ def _prefixes(
     wanted4: list[str | None] = [
         item.get("Ipv4Prefix") for item in params.get("Ipv4Prefixes") or ()
     ]
+    check_count("ipv4Prefixes", len(wanted4))
     wanted4 += [None] * check_count("ipv4PrefixCount", params.get("Ipv4PrefixCount"))
     wanted6: list[str | None] = [
         item.get("Ipv6Prefix") for item in params.get("Ipv6Prefixes") or ()
     ]
+    check_count("ipv6Prefixes", len(wanted6))
     wanted6 += [None] * check_count("ipv6PrefixCount", params.get("Ipv6PrefixCount"))
     return (
         take_ipv4_prefixes(call.world, subnet, wanted4) if wanted4 else (),

@@ -499,3 +499,19 @@ def test_a_permission_is_granted_listed_and_revoked(network: Network) -> None:
         )
         == "InvalidPermissionID.NotFound"
     )
+
+
+def test_an_interface_with_too_many_addresses_for_the_type_is_not_attached(
+    network: Network,
+) -> None:
+    interface = network.new(SecondaryPrivateIpAddressCount=9)
+
+    code = network.client.code_of(
+        "AttachNetworkInterface",
+        NetworkInterfaceId=interface,
+        InstanceId=INSTANCE,
+        DeviceIndex=1,
+    )
+
+    assert code == "PrivateIpAddressLimitExceeded"
+    assert network.show(interface)["Status"] == "available"
