@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import functools
 import hashlib
+from collections.abc import Callable
+from typing import Any
 
+import attrs
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -11,8 +15,13 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from twisted.internet.defer import Deferred
 
+from emulator.core.threads import Threads
+from emulator.services.call import Call
 from emulator.services.ec2.key_material import KeyFormatError, new_key, read_public_key
+from emulator.services.ec2.key_pairs import create_key_pair
+from emulator.wire.service import load
 from tests.fakes.client import Client
 
 ED25519 = (
@@ -130,6 +139,39 @@ def test_other_material_is_refused(material: bytes) -> None:
     code = client.code_of("ImportKeyPair", KeyName="k", PublicKeyMaterial=material)
     assert code in ("InvalidKey.Format", "MissingParameter")
     assert client.call("DescribeKeyPairs")["KeyPairs"] == []
+
+
+class SlowThreads(Threads):
+    """Threads that finish when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Deferred[Any], Callable[[], Any]]] = []
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
+        done: Deferred[Any] = Deferred()
+        self.waiting.append((done, functools.partial(function, *args, **kwargs)))
+        return done
+
+
+def test_of_two_that_make_a_key_of_one_name_at_once_one_is_refused() -> None:
+    client, threads = Client(), SlowThreads()
+    call = Call(
+        load("ec2").operation("CreateKeyPair"),
+        {"KeyName": "same", "KeyType": "ed25519"},
+        client.api.state.region("000000000000", "us-east-1"),
+        client.api.state,
+        attrs.evolve(client.api.world, threads=threads),
+    )
+    results: list[Any] = []
+    for _ in range(2):
+        Deferred.fromCoroutine(create_key_pair(call, call.params)).addBoth(results.append)
+    for done, work in threads.waiting:
+        done.callback(work())
+
+    made, refused = results
+    assert made["KeyName"] == "same"
+    assert refused.value.code == "InvalidKeyPair.Duplicate"
+    assert len(client.call("DescribeKeyPairs")["KeyPairs"]) == 1
 
 
 def test_names_are_unique_and_plain() -> None:
