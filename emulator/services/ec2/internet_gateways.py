@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
 from emulator.model.network_interface import Address, NetworkInterface
-from emulator.model.vpc import EgressOnlyInternetGateway, InternetGateway
+from emulator.model.vpc import (
+    EgressOnlyInternetGateway,
+    InternetGateway,
+    RouteTableAssociation,
+)
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.kind import Kind, tag_set
 from emulator.services.ec2.tags import tags_on_create
@@ -140,6 +144,9 @@ def detach_internet_gateway(
             f"Network {vpc.id} has some mapped public address(es). Please unmap those public "
             "address(es) before detaching the gateway.",
         )
+    for association in region[RouteTableAssociation].where(vpc_id=vpc.id):
+        if association.gateway_id == gateway.id:
+            region[RouteTableAssociation].remove(association)
     gateway.vpc_id = None
     return {}
 

@@ -409,6 +409,9 @@ def test_a_gateway_has_a_table_at_the_edge(network: Network) -> None:
         client.code_of("AssociateRouteTable", RouteTableId=other, GatewayId=network.gateway_id)
         == "Resource.AlreadyAssociated"
     )
+    place = {"InternetGatewayId": network.gateway_id, "VpcId": network.vpc_id}
+    client.call("DetachInternetGateway", **place)
+    assert network.table()["Associations"] == []
 
 
 def test_another_table_becomes_the_main_one(network: Network) -> None:
