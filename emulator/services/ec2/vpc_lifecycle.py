@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
 from emulator.model.row import NO_TAGS
-from emulator.model.security_group import SecurityGroup
+from emulator.model.security_group import SecurityGroup, SecurityGroupVpcAssociation
 from emulator.model.vpc import (
     CidrAssociation,
     NetworkAcl,
@@ -184,9 +184,7 @@ def delete_vpc(call: Call, params: aws.DeleteVpcRequestTypeDef) -> dict[str, Any
             "DependencyViolation",
             f"The vpc '{vpc.id}' has dependencies and cannot be deleted.",
         )
-    for association in region[RouteTableAssociation].where(vpc_id=vpc.id):
-        region[RouteTableAssociation].remove(association)
-    for kind in (RouteTable, NetworkAcl):
+    for kind in (RouteTableAssociation, RouteTable, NetworkAcl, SecurityGroupVpcAssociation):
         for part in region[kind].where(vpc_id=vpc.id):
             region[kind].remove(part)
     for group in region[SecurityGroup].where(vpc_id=vpc.id):

@@ -151,6 +151,34 @@ def test_a_route_to_an_interface_is_a_black_hole_until_that_works(network: Netwo
     assert network.routes()[0]["State"] == "blackhole"
 
 
+def test_a_route_to_an_instance_works_while_that_runs(network: Network) -> None:
+    client = network.client
+    image = client.call("DescribeImages", Owners=["amazon"])["Images"][0]["ImageId"]
+    (instance,) = client.call(
+        "RunInstances", ImageId=image, MinCount=1, MaxCount=1, SubnetId=network.subnet_id
+    )["Instances"]
+    instance_id = instance["InstanceId"]
+    network.create(InstanceId=instance_id)
+    (route,) = network.routes()
+
+    assert route == {
+        "DestinationCidrBlock": "0.0.0.0/0",
+        "InstanceId": instance_id,
+        "InstanceOwnerId": "000000000000",
+        "NetworkInterfaceId": instance["NetworkInterfaces"][0]["NetworkInterfaceId"],
+        "Origin": "CreateRoute",
+        "State": "active",
+    }
+    client.call("StopInstances", InstanceIds=[instance_id])
+    assert network.routes()[0]["State"] == "blackhole"
+    client.call("StartInstances", InstanceIds=[instance_id])
+    assert network.routes()[0]["State"] == "active"
+    client.call("TerminateInstances", InstanceIds=[instance_id])
+    (route,) = network.routes()
+    assert route["State"] == "blackhole"
+    assert "InstanceId" not in route
+
+
 def test_other_families_targets_are_found_by_their_prefix(network: Network) -> None:
     nat = network.add(NatGateway)
     peering = network.add(Peering, state="active")

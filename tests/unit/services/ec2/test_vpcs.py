@@ -193,6 +193,21 @@ def test_a_vpc_goes_with_the_table_that_became_its_main_one(client: Client) -> N
     assert not client.call("DescribeRouteTables", Filters=in_vpc(vpc_id))["RouteTables"]
 
 
+def test_a_terminated_instance_does_not_hold_a_vpc(client: Client) -> None:
+    vpc_id = new_vpc(client)["VpcId"]
+    subnet = client.call("CreateSubnet", VpcId=vpc_id, CidrBlock="10.0.0.0/24")["Subnet"]
+    image = client.call("DescribeImages", Owners=["amazon"])["Images"][0]["ImageId"]
+    (instance,) = client.call(
+        "RunInstances", ImageId=image, MinCount=1, MaxCount=1, SubnetId=subnet["SubnetId"]
+    )["Instances"]
+    assert client.code_of("DeleteSubnet", SubnetId=subnet["SubnetId"]) == "DependencyViolation"
+    client.call("TerminateInstances", InstanceIds=[instance["InstanceId"]])
+    client.call("DeleteSubnet", SubnetId=subnet["SubnetId"])
+    client.call("DeleteVpc", VpcId=vpc_id)
+
+    assert vpc_id not in vpcs(client)
+
+
 def test_vpcs_are_filtered(client: Client) -> None:
     default = vpcs(client, is_default="true")
     vpc = new_vpc(client, AmazonProvidedIpv6CidrBlock=True)
