@@ -11,11 +11,12 @@ import attrs
 from emulator.model.row import Row, Stateful, moves, record
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class LaunchOptions:
     """Settings that instances of one launch share and that seldom change.
 
-    Each map is in AWS's shape and never mutated; a change makes a new value.
+    Compared by identity, so that renderings can be kept for each. Each map is in AWS's
+    shape and never mutated; a change makes a new value.
     """
 
     metadata: Mapping[str, Any]

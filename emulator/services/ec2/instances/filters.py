@@ -16,9 +16,9 @@ from emulator.services.ec2.instances.views import (
     elastic_addresses,
     group_identifiers,
     has_public_names,
-    instance_view,
     interfaces,
     metadata_view,
+    network_view,
     primary,
     public_address,
 )
@@ -34,16 +34,9 @@ def _attribute(name: str) -> Field[Instance]:
     return lambda _, instance: getattr(instance, name)
 
 
-def _shown(*path: str) -> Field[Instance]:
-    """Return a filter by something that is worked out for the view."""
-
-    def value(region: Region, instance: Instance) -> Value:
-        found: Any = instance_view(region, instance)
-        for name in path:
-            found = (found or {}).get(name)
-        return found or None
-
-    return value
+def _name(member: str) -> Field[Instance]:
+    """Return a filter by a DNS name, which is worked out for the view."""
+    return lambda region, instance: network_view(region, instance)[member] or None
 
 
 def _option(group: str, name: str) -> Field[Instance]:
@@ -233,7 +226,7 @@ FILTERS: Mapping[str, Field[Instance]] = {
     ".capacity-reservation-resource-group-arn": _target("CapacityReservationResourceGroupArn"),
     "client-token": _attribute("client_token"),
     "current-instance-boot-mode": _attribute("current_boot_mode"),
-    "dns-name": _shown("PublicDnsName"),
+    "dns-name": _name("PublicDnsName"),
     "ebs-optimized": _attribute("ebs_optimized"),
     "ena-support": _attribute("ena_support"),
     "enclave-options.enabled": lambda _, row: row.options.enclave_enabled,
@@ -292,7 +285,7 @@ FILTERS: Mapping[str, Field[Instance]] = {
     "placement-partition-number": _option("placement", "PartitionNumber"),
     "platform": _attribute("platform"),
     "platform-details": _attribute("platform_details"),
-    "private-dns-name": _shown("PrivateDnsName"),
+    "private-dns-name": _name("PrivateDnsName"),
     "private-dns-name-options.enable-resource-name-dns-a-record": _option(
         "private_dns_name", "EnableResourceNameDnsARecord"
     ),

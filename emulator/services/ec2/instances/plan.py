@@ -25,6 +25,7 @@ from emulator.services.ec2.instances import options
 from emulator.services.ec2.instances.block_devices import planned_devices
 from emulator.services.ec2.instances.networks import InterfacePlan, planned_interfaces
 from emulator.services.ec2.instances.profiles import Profile, instance_profile
+from emulator.services.ec2.placement_groups import PLACEMENT_GROUP, named_group
 from emulator.services.ec2.subnets import zone_id
 from emulator.services.ec2.tags import tags_by_type
 from emulator.state.store import Region
@@ -297,6 +298,35 @@ def _ebs_optimized(info: InstanceTypeInfo, asked: bool | None) -> bool:
     return bool(asked)
 
 
+def group_placement(region: Region, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the placement group a request names, as a Placement shows it.
+
+    Raises:
+        AwsError: InvalidPlacementGroup.Unknown, or a partition that the group does not have.
+    """
+    name, group_id = given.get("GroupName"), given.get("GroupId")
+    partition = given.get("PartitionNumber")
+    if name and group_id:
+        raise AwsError(
+            "InvalidParameterCombination", "GroupName and GroupId may not be specified together"
+        )
+    group = named_group(region, name) if name else None
+    if group_id:
+        group = PLACEMENT_GROUP.find(region, group_id)
+    if partition is not None and (
+        group is None or not 1 <= partition <= (group.partition_count or 0)
+    ):
+        raise AwsError(
+            "InvalidParameterCombination",
+            f"The partition number {partition} is none of the placement group's partitions",
+        )
+    return {
+        "GroupName": group.name if group else "",
+        "GroupId": group.id if group else None,
+        "PartitionNumber": partition,
+    }
+
+
 def _placement(region: Region, params: Mapping[str, Any], zone: str) -> dict[str, Any]:
     given = params.get("Placement") or {}
     for member in ("HostId", "HostResourceGroupArn", "SpreadDomain"):
@@ -310,9 +340,7 @@ def _placement(region: Region, params: Mapping[str, Any], zone: str) -> dict[str
         "AvailabilityZone": zone,
         "AvailabilityZoneId": zone_id(region, zone),
         "Affinity": given.get("Affinity"),
-        "GroupName": given.get("GroupName") or "",
-        "GroupId": given.get("GroupId"),
-        "PartitionNumber": given.get("PartitionNumber"),
+        **group_placement(region, given),
         "Tenancy": given.get("Tenancy") or "default",
     }
 

@@ -12,7 +12,11 @@ from emulator.model.instance import Instance
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.instances import options
 from emulator.services.ec2.instances.kind import INSTANCE
-from emulator.services.ec2.instances.plan import check_metadata_tags, type_for
+from emulator.services.ec2.instances.plan import (
+    check_metadata_tags,
+    group_placement,
+    type_for,
+)
 from emulator.services.ec2.instances.views import metadata_view
 from emulator.services.filters import select
 from emulator.services.pages import page_of_rows
@@ -140,10 +144,11 @@ def modify_instance_placement(
     if params.get("Tenancy") == "host" or params.get("Affinity") == "host":
         raise AwsError("UnsupportedOperation", "Dedicated hosts are not emulated")
     instance = _stopped(call, params["InstanceId"])
+    changes: dict[str, Any] = _given(params, "Tenancy", "Affinity")
+    group = _given(params, "GroupName", "GroupId", "PartitionNumber")
     # An empty group name, which the protocol takes as absent, takes the instance out.
-    changes = _given(params, "GroupName", "GroupId", "PartitionNumber", "Tenancy", "Affinity")
-    if "GroupName" not in changes and not changes:
-        changes["GroupName"] = ""
+    if group or not changes:
+        changes |= group_placement(call.region, group)
     placement = options.shared({**instance.options.placement, **changes})
     instance.options = attrs.evolve(instance.options, placement=placement)
     return {"Return": True}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from emulator.model.instance import Instance, Reservation
+from emulator.model.instance import Instance, LaunchOptions, Reservation
 from emulator.model.network_interface import Address, NetworkInterface
 from emulator.model.security_group import SecurityGroup
 from emulator.model.volume import Volume, VolumeAttachment
@@ -29,7 +29,59 @@ STATE_CODES: Mapping[str, int] = {
 STATES: Mapping[str, Mapping[str, Any]] = {
     name: {"Code": code, "Name": name} for name, code in STATE_CODES.items()
 }
-_NOT_MANAGED = {"Managed": False}
+
+# Structures that many instances have alike; their XML is made once.
+Part = bytes
+
+
+@cache
+def _writer(shape: str) -> Callable[[Mapping[str, Any]], bytes]:
+    return load("ec2").structure_writer(shape)
+
+
+@cache
+def _not_managed() -> Part:
+    return _writer("OperatorResponse")({"Managed": False})
+
+
+@cache
+def _state(name: str) -> Part:
+    return _writer("InstanceState")(STATES[name])
+
+
+@cache
+def _monitoring(state: str) -> Part:
+    return _writer("Monitoring")({"State": state})
+
+
+@lru_cache(maxsize=1024)
+def _options_parts(options: LaunchOptions) -> Mapping[str, Part]:
+    """Return what instances show of their shared options, but for the metadata's state."""
+    return {
+        "Placement": _writer("Placement")(options.placement),
+        "CpuOptions": _writer("CpuOptions")(options.cpu),
+        "CapacityReservationSpecification": _writer("CapacityReservationSpecificationResponse")(
+            options.capacity_reservation
+        ),
+        "HibernationOptions": _writer("HibernationOptions")(
+            {"Configured": options.hibernation_configured}
+        ),
+        "EnclaveOptions": _writer("EnclaveOptions")({"Enabled": options.enclave_enabled}),
+        "MaintenanceOptions": _writer("InstanceMaintenanceOptions")(options.maintenance),
+        "NetworkPerformanceOptions": _writer("InstanceNetworkPerformanceOptions")(
+            options.network_performance
+        ),
+    }
+
+
+@lru_cache(maxsize=1024)
+def _names_part(options: LaunchOptions) -> Part:
+    return _writer("PrivateDnsNameOptionsResponse")(options.private_dns_name)
+
+
+@lru_cache(maxsize=1024)
+def _metadata_part(options: LaunchOptions, state: str) -> Part:
+    return _writer("InstanceMetadataOptionsResponse")({"State": state, **options.metadata})
 
 
 def interfaces(region: Region, instance: Instance) -> list[NetworkInterface]:
@@ -153,7 +205,7 @@ def _interface_view(region: Region, interface: NetworkInterface) -> dict[str, An
         "InterfaceType": interface.interface_type,
         "Ipv4Prefixes": [{"Ipv4Prefix": prefix} for prefix in interface.ipv4_prefixes] or None,
         "Ipv6Prefixes": [{"Ipv6Prefix": prefix} for prefix in interface.ipv6_prefixes] or None,
-        "Operator": _NOT_MANAGED,
+        "Operator": _not_managed(),
     }
 
 
@@ -183,11 +235,14 @@ def private_dns_name(region: Region, instance: Instance, private_ip: str | None)
 
 def metadata_view(instance: Instance) -> Mapping[str, Any]:
     """Return the metadata options; they are applied once the instance runs."""
-    state = "pending" if instance.state == "pending" else "applied"
-    return {"State": state, **instance.options.metadata}
+    return {"State": _metadata_state(instance), **instance.options.metadata}
 
 
-def _network_view(region: Region, instance: Instance) -> dict[str, Any]:
+def _metadata_state(instance: Instance) -> str:
+    return "pending" if instance.state == "pending" else "applied"
+
+
+def network_view(region: Region, instance: Instance) -> dict[str, Any]:
     """Return everything that stands in the instance's interfaces."""
     attached = interfaces(region, instance)
     if not attached:
@@ -213,7 +268,7 @@ def _network_view(region: Region, instance: Instance) -> dict[str, Any]:
         "SecurityGroups": first["Groups"],
         "SourceDestCheck": first["SourceDestCheck"],
         "Ipv6Address": ipv6[0]["Ipv6Address"] if ipv6 else None,
-        "PrivateDnsNameOptions": instance.options.private_dns_name,
+        "PrivateDnsNameOptions": _names_part(instance.options),
     }
 
 
@@ -230,14 +285,14 @@ def instance_view(region: Region, instance: Instance) -> Mapping[str, Any]:
         "KernelId": instance.kernel_id,
         "KeyName": instance.key_name,
         "LaunchTime": instance.launched_at,
-        "Monitoring": {"State": instance.monitoring},
-        "Placement": options.placement,
+        "Monitoring": _monitoring(instance.monitoring),
         "Platform": "windows" if instance.platform else None,
         "ProductCodes": [],
         "RamdiskId": instance.ramdisk_id,
-        "State": STATES[instance.state],
+        "State": _state(instance.state),
         "StateTransitionReason": instance.state_transition_reason,
-        **_network_view(region, instance),
+        **network_view(region, instance),
+        **_options_parts(options),
         "Architecture": instance.architecture,
         "BlockDeviceMappings": block_devices(region, instance),
         "ClientToken": instance.client_token or "",
@@ -253,27 +308,16 @@ def instance_view(region: Region, instance: Instance) -> Mapping[str, Any]:
         "StateReason": {"Code": reason[0], "Message": reason[1]} if reason else None,
         "Tags": tag_set(instance.tags),
         "VirtualizationType": instance.virtualization_type,
-        "CpuOptions": options.cpu,
-        "CapacityReservationSpecification": options.capacity_reservation,
-        "HibernationOptions": {"Configured": options.hibernation_configured},
         "Licenses": [{"LicenseConfigurationArn": arn} for arn in options.licenses] or None,
-        "MetadataOptions": metadata_view(instance),
-        "EnclaveOptions": {"Enabled": options.enclave_enabled},
+        "MetadataOptions": _metadata_part(options, _metadata_state(instance)),
         "BootMode": instance.boot_mode,
         "PlatformDetails": instance.platform_details,
         "UsageOperation": instance.usage_operation,
         "UsageOperationUpdateTime": instance.launched_at,
         "TpmSupport": instance.tpm_support,
-        "MaintenanceOptions": options.maintenance,
         "CurrentInstanceBootMode": instance.current_boot_mode,
-        "NetworkPerformanceOptions": options.network_performance,
-        "Operator": _NOT_MANAGED,
+        "Operator": _not_managed(),
     }
-
-
-@cache
-def _writer(shape: str) -> Callable[[Mapping[str, Any]], bytes]:
-    return load("ec2").structure_writer(shape)
 
 
 def _heading(region: Region, reservation: Reservation) -> dict[str, Any]:
