@@ -226,7 +226,11 @@ def create_snapshots(call: Call, params: aws.CreateSnapshotsRequestTypeDef) -> d
 def _chosen_volumes(
     region: Region, instance: Instance, given: aws.InstanceSpecificationTypeDef
 ) -> list[Volume]:
-    held = region[Volume].where(instance_id=instance.id)
+    table = region[Volume]
+    held = [
+        *table.where(instance_id=instance.id),
+        *table.where(more_instance_ids=instance.id),
+    ]
     excluded = set(given.get("ExcludeDataVolumeIds") or ())
     roots = {
         volume.id

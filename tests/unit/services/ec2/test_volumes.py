@@ -209,6 +209,8 @@ def test_a_multi_attach_volume_is_shared() -> None:
     holders = [a["InstanceId"] for a in show(client, volume_id)["Attachments"]]
     assert holders == [first.id, second.id]
     assert volume_id in find(client, attachment__instance_id=second.id)
+    taken = client.call("CreateSnapshots", InstanceSpecification={"InstanceId": second.id})
+    assert volume_id in [snapshot["VolumeId"] for snapshot in taken["Snapshots"]]
     assert client.code_of("DetachVolume", VolumeId=volume_id) == "InvalidParameterCombination"
     assert (
         client.code_of("AttachVolume", VolumeId=volume_id, InstanceId=second.id, Device="/dev/sdg")
