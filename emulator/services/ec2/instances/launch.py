@@ -10,12 +10,14 @@ import attrs
 
 from emulator.core.errors import AwsError
 from emulator.model.instance import Instance, Reservation
+from emulator.model.spot import SpotRequest
 from emulator.model.volume import Volume
 from emulator.services.call import Call, Handler, Renewable
 from emulator.services.ec2 import network_interfaces, volumes
 from emulator.services.ec2.instances.machines import begin_launches, specification
 from emulator.services.ec2.instances.plan import LaunchPlan, launch_plan
 from emulator.services.ec2.instances.profiles import give_profile, release_profile
+from emulator.services.ec2.instances.spot import fulfil, open_request, request_of
 from emulator.services.ec2.instances.templates import with_template
 from emulator.services.ec2.instances.views import as_launched, interfaces
 from emulator.state.store import Region
@@ -69,6 +71,9 @@ def launch(call: Call, plan: LaunchPlan) -> list[Instance]:
             _undo(call, plan, instance)
         region[Reservation].remove(reservation)
         raise
+    if plan.spot is not None:
+        for instance in instances:
+            fulfil(call.world, region[SpotRequest][instance.spot_request_id or ""], instance)
     begin_launches(
         call.world,
         region,
@@ -119,7 +124,6 @@ def _instance(
         disable_api_stop=plan.disable_api_stop,
         credit_specification=plan.credit,
         lifecycle="spot" if plan.spot else None,
-        spot_request_id=f"sir-{call.world.ids.digits(8)}" if plan.spot else None,
     )
 
 
@@ -172,6 +176,9 @@ def _equip(call: Call, plan: LaunchPlan, instance: Instance, now: datetime) -> N
         volumes.attach_at_launch(
             world, volume, instance.id, device.device_name, device.delete_on_termination
         )
+    if plan.spot is not None:
+        request = plan.spot.request or open_request(call, plan.spot)
+        instance.spot_request_id = request.id
     if plan.profile is not None:
         give_profile(call, instance, plan.profile, now, state="associated")
 
@@ -179,6 +186,10 @@ def _equip(call: Call, plan: LaunchPlan, instance: Instance, now: datetime) -> N
 def _undo(call: Call, plan: LaunchPlan, instance: Instance) -> None:
     """Take back a launch that failed before anybody saw it."""
     region = call.region
+    if plan.spot is not None and plan.spot.request is None:
+        request = request_of(region, instance)
+        if request is not None:
+            region[SpotRequest].remove(request)
     lent = {wanted.existing.id for wanted in plan.interfaces if wanted.existing}
     for volume in region[Volume].where(instance_id=instance.id):
         region[Volume].remove(volume)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from emulator.core.errors import AwsError
 from emulator.model.instance import Instance
 from emulator.services.call import Call, Handler
-from emulator.services.ec2.instances import machines
+from emulator.services.ec2.instances import machines, spot
 from emulator.services.ec2.instances.kind import INSTANCE
 from emulator.services.ec2.instances.views import STATES
+from emulator.state.store import Region
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
@@ -78,11 +79,12 @@ def start_instances(call: Call, params: aws.StartInstancesRequestTypeDef) -> dic
         instance.state_reason, instance.state_transition_reason = None, ""
         instance.launched_at = now
         instance.move("pending")
+        spot.instance_started(call.world, call.region, instance)
     machines.begin(call.world, call.region, stopped, machines.start)
     return {"StartingInstances": _changes(instances, before)}
 
 
-def _check_stoppable(instance: Instance, *, hibernate: bool) -> None:
+def _check_stoppable(region: Region, instance: Instance, *, hibernate: bool) -> None:
     if instance.state not in ("running", "stopping", "stopped"):
         raise _wrong_state(instance, "stopped")
     if instance.disable_api_stop and instance.state == "running":
@@ -93,7 +95,7 @@ def _check_stoppable(instance: Instance, *, hibernate: bool) -> None:
             f"The instance '{instance.id}' does not have an 'ebs' root device type and cannot "
             "be stopped.",
         )
-    if instance.lifecycle == "spot":
+    if not spot.may_stop(region, instance):
         raise AwsError(
             "UnsupportedOperation",
             f"You can't stop the Spot Instance '{instance.id}' because it is associated with a "
@@ -111,12 +113,13 @@ def stop_instances(call: Call, params: aws.StopInstancesRequestTypeDef) -> dict[
     """Stop running instances; those that are stopped already stay as they are."""
     instances = _named(call, params["InstanceIds"])
     for instance in instances:
-        _check_stoppable(instance, hibernate=bool(params.get("Hibernate")))
+        _check_stoppable(call.region, instance, hibernate=bool(params.get("Hibernate")))
     before = [instance.state for instance in instances]
     running = [instance for instance in instances if instance.state == "running"]
     for instance in running:
         _by_user(call, instance)
         instance.move("stopping")
+        spot.instance_stopped(call.world, call.region, instance)
     work = machines.stop_by_force if params.get("Force") else machines.stop
     machines.begin(call.world, call.region, running, work)
     return {"StoppingInstances": _changes(instances, before)}

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from emulator.model.instance import Instance, Reservation
 from emulator.services.call import World
 from emulator.services.ec2 import network_interfaces, volumes
+from emulator.services.ec2.instances import spot
 from emulator.services.ec2.instances.profiles import release_profile
 from emulator.services.ec2.instances.views import elastic_addresses, primary, private_dns_name
 from emulator.state.store import Region
@@ -210,6 +211,7 @@ def _end(world: World, region: Region, instance: Instance, reason: tuple[str, st
     network_interfaces.release_from_instance(world, region, instance.id)
     volumes.release_from_instance(world, region, instance.id)
     release_profile(region, instance)
+    spot.instance_ended(world, region, instance)
     world.later(VISIBLE_SECONDS, f"forgetting {instance.id}", forget, region, instance)
 
 

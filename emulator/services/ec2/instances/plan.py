@@ -25,6 +25,7 @@ from emulator.services.ec2.instances import options
 from emulator.services.ec2.instances.block_devices import planned_devices
 from emulator.services.ec2.instances.networks import InterfacePlan, planned_interfaces
 from emulator.services.ec2.instances.profiles import Profile, instance_profile
+from emulator.services.ec2.instances.spot import SpotOrder, launch_specification, spot_order
 from emulator.services.ec2.placement_groups import PLACEMENT_GROUP, named_group
 from emulator.services.ec2.subnets import zone_id
 from emulator.services.ec2.tags import tags_by_type
@@ -63,7 +64,7 @@ class LaunchPlan:
     user_data_bytes: bytes | None
     profile: Profile | None
     credit: str | None
-    spot: bool
+    spot: SpotOrder | None
     current_boot_mode: str
     ebs_optimized: bool
     monitoring: str
@@ -117,7 +118,7 @@ def launch_plan(
         user_data_bytes=user_data_bytes,
         profile=profile,
         credit=options.credit_specification(region, info, params.get("CreditSpecification")),
-        spot=_is_spot(params.get("InstanceMarketOptions")),
+        spot=_spot(call, params, tags),
         current_boot_mode=boot_mode_of(image, info),
         ebs_optimized=_ebs_optimized(info, params.get("EbsOptimized")),
         monitoring="pending" if (params.get("Monitoring") or {}).get("Enabled") else "disabled",
@@ -280,11 +281,20 @@ def _room(least: int, interfaces: tuple[InterfacePlan, ...]) -> int:
     return room
 
 
-def _is_spot(market: Mapping[str, Any] | None) -> bool:
-    kind = (market or {}).get("MarketType")
-    if kind in (None, "on-demand", "spot"):
-        return kind == "spot"
-    raise AwsError("UnsupportedOperation", f"The market type {kind} is not supported")
+def _spot(
+    call: Call, params: Mapping[str, Any], tags: Mapping[str, Mapping[str, str]]
+) -> SpotOrder | None:
+    market = params.get("InstanceMarketOptions") or {}
+    kind = market.get("MarketType")
+    if kind == "spot":
+        specification = launch_specification(call.region, params)
+        own = tags.get("spot-instances-request", NO_TAGS)
+        return spot_order(call, market.get("SpotOptions") or {}, specification, own)
+    if kind not in (None, "on-demand"):
+        raise AwsError("UnsupportedOperation", f"The market type {kind} is not supported")
+    if market.get("SpotOptions"):
+        raise AwsError("InvalidParameterCombination", "SpotOptions require the market type 'spot'")
+    return None
 
 
 def _ebs_optimized(info: InstanceTypeInfo, asked: bool | None) -> bool:
