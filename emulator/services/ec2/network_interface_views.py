@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from emulator.catalog.regions import zones
+from emulator.model.nat_gateway import NatGateway
 from emulator.model.network_interface import Address, Attachment, NetworkInterface
 from emulator.model.security_group import SecurityGroup
 from emulator.model.vpc import Subnet, Vpc
@@ -185,6 +186,14 @@ def _attachment_ids(_: Region, interface: NetworkInterface) -> Iterable[str]:
         yield interface.former[0].id
 
 
+def _nat_gateway_ids(region: Region, interface: NetworkInterface) -> Iterable[str]:
+    return (
+        gateway.id
+        for gateway in region[NatGateway].where(subnet_id=interface.subnet_id)
+        if any(address.network_interface_id == interface.id for address in gateway.addresses)
+    )
+
+
 def _group_names(region: Region, interface: NetworkInterface) -> Iterable[str]:
     return (group["GroupName"] for group in group_identifiers(region, interface.group_ids))
 
@@ -216,7 +225,7 @@ NETWORK_INTERFACE = Kind(
         "attachment.device-index": _attached("DeviceIndex"),
         "attachment.instance-id": _attached("InstanceId"),
         "attachment.instance-owner-id": _attached("InstanceOwnerId"),
-        "attachment.nat-gateway-id": lambda _, __: None,
+        "attachment.nat-gateway-id": _nat_gateway_ids,
         "attachment.network-card-index": _attached("NetworkCardIndex"),
         "attachment.status": _attached("Status"),
         "availability-zone": lambda _, eni: eni.availability_zone,
