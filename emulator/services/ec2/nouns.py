@@ -130,6 +130,16 @@ _NOUNS = (
         "The VpcEndpointService Id '{ids}' does not exist",
     ),
     Noun(
+        "vpce-svc-perm",
+        "InvalidVpcEndpointServicePermissionId.NotFound",
+        "The VpcEndpointServicePermission Id '{ids}' does not exist",
+    ),
+    Noun(
+        "vpce-nfn",
+        "InvalidConnectionNotification",
+        "The connection notification '{ids}' does not exist",
+    ),
+    Noun(
         "tgw",
         "InvalidTransitGatewayID.NotFound",
         "Transit Gateway {ids} was deleted or does not exist.",
