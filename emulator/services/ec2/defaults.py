@@ -65,7 +65,7 @@ def _new_default_vpc(
     (table,) = region[RouteTable].where(vpc_id=vpc.id)
     table.routes = (Route(destination_cidr="0.0.0.0/0", gateway_id=gateway.id),)
     ranges = cidrs.subnets_of(vpc.cidr, cidrs.DEFAULT_SUBNET_PREFIX)
-    for zone, cidr in zip(open_zones(region.name), ranges, strict=False):
+    for zone, cidr in zip(open_zones(region), ranges, strict=False):
         new_subnet(
             world,
             region,

@@ -12,6 +12,7 @@ from emulator.catalog import regions as catalog
 from emulator.core.errors import AwsError
 from emulator.model.row import Row
 from emulator.services.call import Call, Handler
+from emulator.services.ec2.subnets import ZONE_GROUPS_SETTING
 from emulator.services.ec2.vpcs import default_vpc
 from emulator.services.filters import Field, select
 from emulator.state.store import Region
@@ -19,7 +20,6 @@ from emulator.state.store import Region
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
 
-ZONE_GROUPS_SETTING = "zone-groups"
 NOT_OPTED_IN = "not-opted-in"
 # "Amazon EC2 service quotas" and API_DescribeAccountAttributes.
 _ATTRIBUTES: Mapping[str, str] = {

@@ -31,10 +31,20 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
 
 
+# The account's choice for groups of zones: ModifyAvailabilityZoneGroup keeps it here.
+ZONE_GROUPS_SETTING = "zone-groups"
+
+
 @cache
-def open_zones(region_name: str) -> tuple[Zone, ...]:
-    """Return the zones of a region in which this account may have subnets."""
+def _zones_for_all(region_name: str) -> tuple[Zone, ...]:
     return tuple(zone for zone in zones(region_name) if zone.opt_in_status != "not-opted-in")
+
+
+def open_zones(region: Region) -> tuple[Zone, ...]:
+    """Return the zones of a region in which this account may have subnets."""
+    chosen: Mapping[str, str] = region.settings.get(ZONE_GROUPS_SETTING, {})
+    more = (zone for zone in zones(region.name) if chosen.get(zone.group_name) == "opted-in")
+    return (*_zones_for_all(region.name), *more) if chosen else _zones_for_all(region.name)
 
 
 @cache
@@ -57,7 +67,7 @@ def requested_zone(region: Region, params: Mapping[str, Any]) -> Zone | None:
     name, wanted_id = params.get("AvailabilityZone"), params.get("AvailabilityZoneId")
     if name is None and wanted_id is None:
         return None
-    known = open_zones(region.name)
+    known = open_zones(region)
     for parameter, value, field in (
         ("availabilityZone", name, "name"),
         ("availabilityZoneId", wanted_id, "id"),
@@ -302,7 +312,7 @@ def create_subnet(call: Call, params: aws.CreateSubnetRequestTypeDef) -> dict[st
     if params.get("OutpostArn"):
         raise AwsError("InvalidParameterValue", "The Outpost does not exist")
     wanted_cidr, wanted_ipv6, native = _checked_families(params)
-    zone = requested_zone(region, params) or open_zones(region.name)[0]
+    zone = requested_zone(region, params) or open_zones(region)[0]
     cidr = _checked_ipv4(region, vpc, wanted_cidr) if wanted_cidr is not None else ""
     ipv6 = None
     if wanted_ipv6 is not None:

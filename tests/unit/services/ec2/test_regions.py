@@ -61,6 +61,11 @@ def test_a_local_zone_is_listed_once_the_account_opted_in() -> None:
     assert local["ZoneName"] not in listed()
     client.call("ModifyAvailabilityZoneGroup", GroupName=local["GroupName"], OptInStatus="opted-in")
     assert local["ZoneName"] in listed()
+    vpc = client.call("CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = client.call(
+        "CreateSubnet", VpcId=vpc, CidrBlock="10.0.1.0/24", AvailabilityZone=local["ZoneName"]
+    )["Subnet"]
+    assert subnet["AvailabilityZone"] == local["ZoneName"]
     back = client.code_of(
         "ModifyAvailabilityZoneGroup", GroupName=local["GroupName"], OptInStatus="not-opted-in"
     )
