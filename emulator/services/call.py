@@ -102,9 +102,15 @@ class Call:
 
 @attrs.frozen
 class Renewable:
-    """A reply that can be made again, so that a repeated client token costs no memory."""
+    """A reply that can be made again, so that remembering it for a client token costs nothing.
 
-    render: Callable[[], Mapping[str, Any]]
+    Attributes:
+        first: the reply to the present request.
+        again: makes the reply to the same request when it comes again.
+    """
+
+    first: Mapping[str, Any]
+    again: Callable[[], Mapping[str, Any]]
 
 
 Reply: TypeAlias = Mapping[str, Any] | Renewable

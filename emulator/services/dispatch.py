@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import attrs
@@ -19,7 +19,7 @@ MAX_TOKENS = 100_000
 @attrs.frozen
 class _Remembered:
     fingerprint: bytes
-    reply: Reply
+    again: Callable[[], Mapping[str, Any]]
     until_seconds: float
 
 
@@ -34,8 +34,10 @@ class ClientTokens:
         factory=OrderedDict, init=False
     )
 
-    def recall(self, key: tuple[str, ...], fingerprint: bytes, now: float) -> Reply | None:
-        """Return the reply this token had.
+    def recall(
+        self, key: tuple[str, ...], fingerprint: bytes, now: float
+    ) -> Mapping[str, Any] | None:
+        """Return the reply for a token that was used before.
 
         Raises:
             AwsError: IdempotentParameterMismatch when the parameters differ.
@@ -48,12 +50,13 @@ class ClientTokens:
                 "IdempotentParameterMismatch",
                 f"The client token '{key[-1]}' was used before with other parameters",
             )
-        return remembered.reply
+        return remembered.again()
 
     def remember(self, key: tuple[str, ...], fingerprint: bytes, reply: Reply, now: float) -> None:
         """Keep a reply for a day, or until many newer ones push it out."""
         replies = self._replies
-        replies[key] = _Remembered(fingerprint, reply, now + TOKEN_LIFE_SECONDS)
+        again = reply.again if isinstance(reply, Renewable) else lambda: reply
+        replies[key] = _Remembered(fingerprint, again, now + TOKEN_LIFE_SECONDS)
         while replies and (
             len(replies) > MAX_TOKENS or next(iter(replies.values())).until_seconds < now
         ):
@@ -69,7 +72,7 @@ def _fingerprint(params: Mapping[str, Any]) -> bytes:
 
 
 def _render(reply: Reply) -> Mapping[str, Any]:
-    return reply.render() if isinstance(reply, Renewable) else reply
+    return reply.first if isinstance(reply, Renewable) else reply
 
 
 @attrs.define(eq=False)
@@ -122,7 +125,7 @@ class Dispatcher:
         fingerprint = _fingerprint(params)
         before = self.tokens.recall(key, fingerprint, now)
         if before is not None:
-            return _render(before)
+            return before
         reply = handler(call, params)
         if isinstance(reply, Awaitable):
             return self._remembered_later(reply, key, fingerprint, now)

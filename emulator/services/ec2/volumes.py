@@ -332,7 +332,7 @@ def create_volume(call: Call, params: aws.CreateVolumeRequestTypeDef) -> Renewab
     volume.multi_attach_enabled = shared
     volume.initialization_rate_mibps = rate
     call.world.settle(volume, "available")
-    return Renewable(lambda: _view(region, volume))
+    return Renewable(_view(region, volume), lambda: _view(region, volume))
 
 
 def _initialization_rate(params: aws.CreateVolumeRequestTypeDef) -> int | None:

@@ -14,12 +14,13 @@ from emulator.model.spot import SpotRequest
 from emulator.model.volume import Volume
 from emulator.services.call import Call, Handler, Renewable
 from emulator.services.ec2 import network_interfaces, volumes
+from emulator.services.ec2.instances.launch_xml import launched_xml
 from emulator.services.ec2.instances.machines import begin_launches, specification
 from emulator.services.ec2.instances.plan import LaunchPlan, launch_plan
 from emulator.services.ec2.instances.profiles import give_profile, release_profile
 from emulator.services.ec2.instances.spot import fulfil, open_request, request_of
 from emulator.services.ec2.instances.templates import with_template
-from emulator.services.ec2.instances.views import as_launched, interfaces
+from emulator.services.ec2.instances.views import as_launched, instance_xml, interfaces
 from emulator.state.store import Region
 
 if TYPE_CHECKING:
@@ -31,9 +32,11 @@ def run_instances(call: Call, params: aws.RunInstancesRequestTypeDef) -> Renewab
     whole, marks = with_template(call, params)
     plan = launch_plan(call, whole, marks)
     instances = launch(call, plan)
-    reservation_id = instances[0].reservation_id
-    region = call.region
-    return Renewable(lambda: _reservation(region, reservation_id))
+    region, reservation_id = call.region, instances[0].reservation_id
+    first = as_launched(
+        region, region[Reservation][reservation_id], launched_xml(region, instances)
+    )
+    return Renewable(first, lambda: _reservation(region, reservation_id))
 
 
 def _reservation(region: Region, reservation_id: str) -> Mapping[str, Any]:
@@ -48,7 +51,7 @@ def _reservation(region: Region, reservation_id: str) -> Mapping[str, Any]:
     reservation = region[Reservation].get(reservation_id)
     if reservation is None or not rows:
         raise AwsError("IdempotentInstanceTerminated", "The instances were terminated")
-    return as_launched(region, reservation, rows)
+    return as_launched(region, reservation, [instance_xml(region, row) for row in rows])
 
 
 def launch(call: Call, plan: LaunchPlan) -> list[Instance]:

@@ -358,13 +358,15 @@ def show_alone(region: Region, instance: Instance) -> bytes:
 
 
 def as_launched(
-    region: Region, reservation: Reservation, instances: Iterable[Instance]
+    region: Region, reservation: Reservation, instances: Iterable[bytes]
 ) -> dict[str, Any]:
-    """Return a reservation for one answer; nothing is kept of what will change at once."""
-    return {
-        **_heading(region, reservation),
-        "Instances": [instance_view(region, row) for row in instances],
-    }
+    """Return a reservation with the XML of its instances."""
+    return {**_heading(region, reservation), "Instances": list(instances)}
+
+
+def instance_xml(region: Region, instance: Instance) -> bytes:
+    """Return an instance's XML for one answer; nothing is kept."""
+    return _writer("Instance")(instance_view(region, instance))
 
 
 def shown(region: Region, rows: Iterable[Instance]) -> list[bytes | dict[str, Any]]:

@@ -1,0 +1,80 @@
+"""The instances of one launch in XML: rendered once, filled in for the others.
+
+They differ in ids and addresses only, and a launch of a hundred spends most of its time
+writing the same structures again. What differs stands in elements of its own, so it is
+found by element and value; where anything is unexpected everything is rendered instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from emulator.model.instance import Instance
+from emulator.net.dns_names import private_name, resource_name
+from emulator.services.ec2.instances.views import instance_xml, interfaces, volumes
+from emulator.state.store import Region
+
+# Elements whose text may differ between the instances of one launch.
+_VARYING = re.compile(
+    rb"<(amiLaunchIndex|attachmentId|instanceId|ipv6Address|macAddress|networkInterfaceId"
+    rb"|privateDnsName|privateIpAddress|volumeId)>([^<]+)</"
+)
+# Elements that an instance gets only later; with one of them nothing is filled in.
+_UNEXPECTED = re.compile(rb"<(publicIp|ipAddress|spotInstanceRequestId|carrierIp)>")
+_PLACES = tuple(str(place).encode() for place in range(256))
+
+
+def _values(region: Region, instance: Instance) -> Iterator[tuple[str, str]]:
+    """Return what is an instance's own, element by element, in the same order for each."""
+    yield "amiLaunchIndex", str(instance.launch_index)
+    yield "instanceId", instance.id
+    yield "privateDnsName", resource_name(region.name, instance.id)
+    for interface in interfaces(region, instance):
+        yield "networkInterfaceId", interface.id
+        yield "macAddress", interface.mac_address
+        if interface.attachment is not None:
+            yield "attachmentId", interface.attachment.id
+        for address in interface.private_ips:
+            yield "privateIpAddress", address
+            yield "privateDnsName", private_name(region.name, address)
+        for address in interface.ipv6_addresses:
+            yield "ipv6Address", address
+    for volume, _ in volumes(region, instance):
+        yield "volumeId", volume.id
+
+
+def _template(xml: bytes, values: Sequence[tuple[str, str]]) -> bytes | None:
+    """Return the XML with ``%(n)b`` for the n-th value, or None where that cannot be done."""
+    place_of = {
+        (element.encode(), value.encode()): place
+        for place, (element, value) in zip(_PLACES, values, strict=False)
+    }
+    if len(place_of) != len(values) or len(values) > len(_PLACES) or _UNEXPECTED.search(xml):
+        return None
+    pieces, end = [], 0
+    for found in _VARYING.finditer(xml):
+        place = place_of.get((found[1], found[2]))
+        if place is None:
+            return None
+        pieces += [xml[end : found.start(2)].replace(b"%", b"%%"), b"%(", place, b")b"]
+        end = found.end(2)
+    pieces.append(xml[end:].replace(b"%", b"%%"))
+    return b"".join(pieces)
+
+
+def launched_xml(region: Region, instances: Sequence[Instance]) -> list[bytes]:
+    """Return the XML of each instance of a launch, none of which has changed since."""
+    first_xml = instance_xml(region, instances[0])
+    values = list(_values(region, instances[0]))
+    template = _template(first_xml, values) if len(instances) > 1 else None
+    if template is None:
+        return [first_xml, *(instance_xml(region, instance) for instance in instances[1:])]
+    filled = [first_xml]
+    for instance in instances[1:]:
+        own = [value.encode() for _, value in _values(region, instance)]
+        if len(own) != len(values):
+            filled.append(instance_xml(region, instance))
+        else:
+            filled.append(template % dict(zip(_PLACES, own, strict=False)))
+    return filled
