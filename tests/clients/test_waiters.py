@@ -16,8 +16,8 @@ from tests.fakes.creations import CREATIONS, IMAGE, Made
 WAITERS: dict[str, Any] = botocore.loaders.Loader().load_service_model("ec2", "waiters-2")[
     "waiters"
 ]
-# States pass between two requests, so a second try is enough and no pause is needed.
-AT_ONCE = {"Delay": 0, "MaxAttempts": 2}
+# States pass between two requests, so nothing is asked for twice.
+AT_ONCE = {"Delay": 0, "MaxAttempts": 1}
 
 # Waiters of what nobody asked the emulator to keep records of.
 WITHOUT_RECORDS = {
@@ -102,6 +102,11 @@ def volume_deleted(account: Account) -> dict[str, Any]:
     return {"VolumeIds": [volume]}
 
 
+def nat_gateway(account: Account) -> dict[str, Any]:
+    assert account["attached igw"], "without one, a public gateway fails"
+    return {"NatGatewayIds": [account["nat"]]}
+
+
 def nat_gateway_deleted(account: Account) -> dict[str, Any]:
     gateway = account.ec2.create_nat_gateway(
         SubnetId=account["subnet"], ConnectivityType="private"
@@ -147,7 +152,7 @@ REACHED: dict[str, Callable[[Account], dict[str, Any]]] = {
     "InstanceTerminated": terminated,
     "InternetGatewayExists": lambda a: {"InternetGatewayIds": [a["igw"]]},
     "KeyPairExists": lambda a: {"KeyPairIds": [a["key"]]},
-    "NatGatewayAvailable": lambda a: {"NatGatewayIds": [a["nat"]]},
+    "NatGatewayAvailable": nat_gateway,
     "NatGatewayDeleted": nat_gateway_deleted,
     "NetworkInterfaceAvailable": lambda a: {"NetworkInterfaceIds": [a["eni"]]},
     "SecurityGroupExists": lambda a: {"GroupIds": [a["group"]]},

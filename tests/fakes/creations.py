@@ -218,6 +218,12 @@ CREATIONS = (
         LaunchSpecification={"ImageId": IMAGE, "InstanceType": "t3.micro"},
     ),
     _of(
+        "attached igw",
+        "AttachInternetGateway",
+        "ResponseMetadata.HTTPStatusCode",
+        lambda m: {"InternetGatewayId": m["igw"], "VpcId": m["vpc"]},
+    ),
+    _of(
         "nat",
         "CreateNatGateway",
         "NatGateway.NatGatewayId",
@@ -296,7 +302,6 @@ CHANGES: dict[str, Callable[[Made], dict[str, Any]]] = {
         "SubnetId": m["subnet"],
         "Ipv6CidrBlock": "2600:1f10::/64",
     },
-    "AttachInternetGateway": lambda m: {"InternetGatewayId": m["igw"], "VpcId": m["vpc"]},
     "AttachNetworkInterface": lambda m: {
         "NetworkInterfaceId": m["eni"],
         "InstanceId": m["instance2"],
