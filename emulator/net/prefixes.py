@@ -57,7 +57,8 @@ def wanted_ipv6(subnet: Subnet, wanted: str, in_use: Collection[str]) -> str:
     """
     network = ipv6_range(subnet)
     try:
-        address = ipaddress.IPv6Address(wanted)
+        # A zone ("%eth0") belongs to a host, not to an address of a subnet.
+        address = ipaddress.IPv6Address(wanted if "%" not in wanted else "")
     except ValueError:
         raise AwsError("InvalidParameterValue", f"Invalid IPv6 address: '{wanted}'") from None
     if address not in network or int(address) - int(network.network_address) < (

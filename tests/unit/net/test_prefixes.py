@@ -80,6 +80,7 @@ def test_ipv6_addresses_are_of_the_subnet_and_not_reserved() -> None:
         ("2001:db8:1:2::1", "InvalidParameterValue"),
         ("2001:db8:1:3::9", "InvalidParameterValue"),
         ("10.0.0.9", "InvalidParameterValue"),
+        ("2001:db8:1:2::a%eth0", "InvalidParameterValue"),
         ("2001:db8:1:2::9", "InvalidIPAddress.InUse"),
     ],
 )
