@@ -24,7 +24,7 @@ from emulator.services.ec2.security_groups import (
     rules_of,
 )
 from emulator.services.pages import page_of_rows
-from emulator.state.store import Region, State
+from emulator.state.store import Region
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
@@ -32,12 +32,9 @@ if TYPE_CHECKING:
 
 def _region_of(call: Call, account: str) -> Region | None:
     """Return another account's side of the addressed region, if it was ever used."""
-    return _in_use(call.state, account, call.region.name)
-
-
-def _in_use(state: State, account: str, name: str) -> Region | None:
-    for region in state:
-        if (region.account, region.name) == (account, name):
+    # Asking the state for a region by name would make it: a request could fill the memory.
+    for region in call.state:
+        if (region.account, region.name) == (account, call.region.name):
             return region
     return None
 
