@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from emulator.core.errors import AwsError
+from emulator.model.iam import Role
 from emulator.model.session import Session
 from emulator.services.access_keys import TEMPORARY, access_key_id, account_of
 from emulator.services.call import Call, Handler
@@ -65,14 +66,16 @@ def get_caller_identity(call: Call, _params: Mapping[str, Any]) -> dict[str, Any
 def assume_role(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Give out credentials for a role, in the role's own account.
 
-    Any well-formed role ARN is accepted: roles are not kept yet.
+    Any well-formed role ARN is accepted, whether or not IAM has the role, so that software
+    whose roles live elsewhere runs unchanged; a role that IAM has gives its own unique id.
     """
     found = ROLE_ARN.fullmatch(params["RoleArn"])
     if found is None:
         raise AwsError("ValidationError", f"{params['RoleArn']} is invalid")
     partition, account, path = found.groups()
     name, session_name = path.rpartition("/")[2], params["RoleSessionName"]
-    role_id = f"AROA{call.world.ids.digits(17).upper()}"
+    role = call.state.everywhere(account)[Role].get(name.lower())
+    role_id = role.unique_id if role else f"AROA{call.world.ids.digits(17).upper()}"
     arn = f"arn:{partition}:sts::{account}:assumed-role/{name}/{session_name}"
     user_id = f"{role_id}:{session_name}"
     session = _new_session(

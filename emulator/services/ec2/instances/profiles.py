@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from emulator.core.errors import AwsError
+from emulator.model.iam import InstanceProfile
 from emulator.model.instance import Instance, ProfileAssociation
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.instances.kind import INSTANCE
@@ -20,9 +18,6 @@ from emulator.state.store import Region
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
-
-_NAME = re.compile(r"[\w+=,.@-]{1,128}", re.ASCII)
-_ARN = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):instance-profile/([\x21-\x7e]{1,512})")
 
 
 @attrs.frozen
@@ -36,41 +31,34 @@ class Profile:
 def instance_profile(call: Call, specification: Mapping[str, Any] | None) -> Profile | None:
     """Return the profile that a request names by ARN or by name.
 
-    The emulator has no IAM tables yet: every well-formed name is a profile, and its id is
-    derived from its ARN. This is the one place that will look there.
-
     Raises:
-        AwsError: InvalidParameterValue for text that cannot name a profile.
+        AwsError: InvalidParameterValue for a profile that does not exist or has no role.
     """
     if not specification:
         return None
-    arn, name = specification.get("Arn"), specification.get("Name")
+    arn, name = specification.get("Arn") or "", specification.get("Name") or ""
     if arn and name:
         raise AwsError(
             "InvalidParameterCombination",
             "The parameter 'iamInstanceProfile.name' may not be used in combination with "
             "'iamInstanceProfile.arn'",
         )
-    if arn:
-        match = _ARN.fullmatch(arn)
-        if match is None or _NAME.fullmatch(match[2].rpartition("/")[2]) is None:
-            raise AwsError(
-                "InvalidParameterValue",
-                f"Value ({arn[:256]}) for parameter iamInstanceProfile.arn is invalid. "
-                "Invalid IAM Instance Profile ARN",
-            )
-    elif name:
-        if _NAME.fullmatch(name) is None:
-            raise AwsError(
-                "InvalidParameterValue",
-                f"Value ({name[:256]}) for parameter iamInstanceProfile.name is invalid. "
-                "Invalid IAM Instance Profile name",
-            )
-        arn = f"arn:aws:iam::{call.account}:instance-profile/{name}"
-    else:
+    if not arn and not name:
         return None
-    digits = base64.b32encode(hashlib.sha256(arn.encode()).digest()).decode()
-    return Profile(arn, f"AIPA{digits[:17]}")
+    given = f"({(arn or name)[:256]}) for parameter iamInstanceProfile.{'arn' if arn else 'name'}"
+    wanted = name or arn.rpartition("/")[2]
+    profile = call.state.everywhere(call.account)[InstanceProfile].get(wanted.lower())
+    if profile is None or (profile.arn != arn if arn else profile.name != name):
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Value {given} is invalid. Invalid IAM Instance Profile {'ARN' if arn else 'name'}",
+        )
+    if profile.role_id is None:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"IAM Instance Profile '{profile.arn}' has no associated IAM Roles",
+        )
+    return Profile(profile.arn, profile.unique_id)
 
 
 def _view(_: Region, association: ProfileAssociation) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.fakes.client import Client
@@ -67,6 +68,22 @@ class Launcher(Client):
     def stop(self, instance_id: str) -> None:
         """Stop one instance."""
         self.call("StopInstances", InstanceIds=[instance_id])
+
+    def profile(self, name: str, path: str = "/") -> str:
+        """Make an instance profile with a role in it and return its ARN."""
+        iam = Client("iam", like=self)
+        trust = {
+            "Version": "2012-10-17",
+            "Statement": {
+                "Effect": "Allow",
+                "Principal": {"Service": "ec2.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            },
+        }
+        iam.call("CreateRole", RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+        made = iam.call("CreateInstanceProfile", InstanceProfileName=name, Path=path)
+        iam.call("AddRoleToInstanceProfile", InstanceProfileName=name, RoleName=name)
+        return str(made["InstanceProfile"]["Arn"])
 
     def default_subnets(self) -> list[dict[str, Any]]:
         """Return the default VPC's subnets."""

@@ -36,6 +36,7 @@ def test_an_instance_is_pending_in_the_answer_and_running_in_the_next() -> None:
 def test_what_is_asked_for_is_read_back() -> None:
     client = Launcher()
     client.call("CreateKeyPair", KeyName="k")
+    client.profile("web")
     user_data = base64.b64encode(b"#!/bin/sh\necho hi").decode()
     instance_id = client.launch(
         KeyName="k",

@@ -195,6 +195,7 @@ def stubborn(*fails: str) -> Launcher:
 
 def test_a_failed_launch_ends_the_instance_and_releases_everything() -> None:
     client = stubborn("launch")
+    client.profile("p")
     before = client.resources()
     instance_id = client.launch(IamInstanceProfile={"Name": "p"})
     shown = client.instance(instance_id)

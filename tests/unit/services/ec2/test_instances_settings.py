@@ -232,7 +232,8 @@ def test_the_account_chooses_how_a_family_starts() -> None:
 def test_a_profile_is_associated_replaced_and_taken_away() -> None:
     client = Launcher()
     instance_id = client.launch()
-    profile = {"Name": "one"}
+    profile = {"Arn": client.profile("one")}
+    other = client.profile("two", "/path/")
     first = client.call(
         "AssociateIamInstanceProfile", InstanceId=instance_id, IamInstanceProfile=profile
     )["IamInstanceProfileAssociation"]
@@ -244,7 +245,7 @@ def test_a_profile_is_associated_replaced_and_taken_away() -> None:
     second = client.call(
         "ReplaceIamInstanceProfileAssociation",
         AssociationId=first["AssociationId"],
-        IamInstanceProfile={"Arn": "arn:aws:iam::000000000000:instance-profile/path/two"},
+        IamInstanceProfile={"Arn": other},
     )["IamInstanceProfileAssociation"]
     assert second["AssociationId"] != first["AssociationId"]
     filters = [{"Name": "instance-id", "Values": [instance_id]}]
