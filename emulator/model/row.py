@@ -84,7 +84,7 @@ class Row:
         tags: in the order in which they were given.
         watcher: the table that holds the row.
         fragment: the row's kept rendering, until something it shows changes.
-        readers: rows whose kept rendering shows something of this row.
+        readers: rows whose kept rendering shows something of this row; one alone, or a set.
         sources: what this row's own kept rendering was made from.
         sequence: the row's place in its table, growing with every addition.
     """
@@ -99,7 +99,7 @@ class Row:
 
     watcher: Watcher | None = _quiet()
     fragment: bytes | None = _quiet()
-    readers: set[Row] | None = _quiet()
+    readers: Row | set[Row] | None = _quiet()
     sources: tuple[Any, ...] = _quiet(())
     sequence: int = _quiet(0)
 

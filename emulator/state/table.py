@@ -18,19 +18,23 @@ R = TypeVar("R", bound=Row)
 
 
 class Source(Protocol):
-    """Something that a rendering may depend on: a row, a bucket of rows, a whole table."""
+    """Something that a rendering may depend on: a row, a bucket of rows, a whole table.
 
-    readers: set[Row] | None
+    Most have one reader, and a set for that one would be larger than many a record.
+    """
+
+    readers: Row | set[Row] | None
 
 
 def _drop(source: Source) -> None:
     """Forget every rendering that shows something of ``source``."""
     readers = source.readers
-    if readers:
-        source.readers = None
-        for reader in readers:
-            reader.fragment = None
-            _drop(reader)
+    if readers is None:
+        return
+    source.readers = None
+    for reader in readers if isinstance(readers, set) else (readers,):
+        reader.fragment = None
+        _drop(reader)
 
 
 @attrs.define(eq=False)
@@ -50,12 +54,17 @@ class Reads:
         row = self._row
         if row is None or source is row:
             return
-        if source.readers is None:
-            source.readers = {row}
-        elif row in source.readers:
+        readers = source.readers
+        if readers is None:
+            source.readers = row
+        elif readers is row:
+            return
+        elif not isinstance(readers, set):
+            source.readers = {readers, row}
+        elif row in readers:
             return
         else:
-            source.readers.add(row)
+            readers.add(row)
         self._sources.append(source)
 
     def during(self, row: Row, render: Callable[[], bytes]) -> bytes:
@@ -76,10 +85,17 @@ class Reads:
     def forget(row: Row) -> None:
         """Unlink the row's rendering from what it was made of."""
         for source in row.sources:
-            if source.readers is not None:
-                source.readers.discard(row)
-                if not source.readers and isinstance(source, _Bucket) and not source.rows:
-                    source.index.pop(source.key, None)
+            readers = source.readers
+            if readers is row:
+                source.readers = None
+            elif isinstance(readers, set):
+                readers.discard(row)
+                if not readers:
+                    source.readers = None
+            else:
+                continue
+            if source.readers is None and isinstance(source, _Bucket) and not source.rows:
+                source.index.pop(source.key, None)
         row.sources = ()
         row.fragment = None
 
@@ -94,7 +110,7 @@ class _Bucket:
     index: dict[Any, _Bucket]
     key: Any
     rows: dict[str, Row] = attrs.field(factory=dict)
-    readers: set[Row] | None = None
+    readers: Row | set[Row] | None = None
 
 
 @attrs.define(eq=False)
@@ -106,7 +122,7 @@ class Table(Watcher, Generic[R]):
     _rows: dict[str, R] = attrs.field(factory=dict, init=False)
     _indexes: dict[str, dict[Any, _Bucket]] = attrs.field(init=False)
     _last_sequence: int = attrs.field(default=0, init=False)
-    readers: set[Row] | None = attrs.field(default=None, init=False)
+    readers: Row | set[Row] | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._indexes = {name: {} for name in self._kind.INDEXES}
