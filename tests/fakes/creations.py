@@ -386,11 +386,12 @@ CHANGES: dict[str, Callable[[Made], dict[str, Any]]] = {
 }
 
 
-def furnish(call: Callable[..., dict[str, Any]]) -> Made:
+def furnish(call: Callable[..., dict[str, Any]], until: str = "") -> Made:
     """Create one of everything the emulator can create; return the ids by name.
 
     Args:
         call: sends an operation's name and parameters, such as ``Client().call``.
+        until: the name of the last thing to create, or nothing for all.
     """
     made: Made = {}
     for creation in CREATIONS:
@@ -400,4 +401,6 @@ def furnish(call: Callable[..., dict[str, Any]]) -> Made:
             except KeyError:  # what it hangs on is not emulated
                 continue
             made[creation.name] = creation.id_in(call(creation.operation, **params))
+        if creation.name == until:
+            break
     return made

@@ -7,6 +7,7 @@ get past the first check, and often nonsense. The same seed draws the same reque
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -16,7 +17,6 @@ import botocore.serialize
 from botocore.model import OperationModel, Shape
 from twisted.logger import LogLevel, globalLogPublisher
 
-from emulator.services import ec2
 from emulator.services.ec2.kind import Kind
 from emulator.services.registry import SERVICES
 from emulator.state.store import Region
@@ -239,8 +239,12 @@ class WildCaller:
     ) -> dict[str, Any]:
         """Send one request after changing some of its parameters on the wire."""
         request = self._serialised(service, operation, params)
-        body = dict(request["body"])
         draw = self.random
+        if not isinstance(request["body"], dict):
+            cut = draw.randrange(len(request["body"]) + 1)
+            request["body"] = request["body"][:cut] + draw.choice((b"", b"}", b'"', b"\x00"))
+            return self._sent(service, operation, request)
+        body = dict(request["body"])
         for _ in range(draw.randint(1, 3)):
             names = [name for name in body if name not in {"Action", "Version"}]
             if not names:
@@ -284,11 +288,13 @@ def count_of_rows(client: Client) -> dict[str, int]:
 
 
 def _kinds() -> list[Kind[Any]]:
+    """Return the kinds of every family, whichever of its modules declares them."""
     found: list[Kind[Any]] = []
-    for family in ec2._FAMILIES:
-        for value in vars(family).values():
-            if isinstance(value, Kind) and value not in found:
-                found.append(value)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("emulator.services."):
+            for value in vars(module).values():
+                if isinstance(value, Kind) and value not in found:
+                    found.append(value)
     return found
 
 
