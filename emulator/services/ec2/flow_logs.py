@@ -6,7 +6,7 @@ Source: "Logging IP traffic using VPC Flow Logs".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
@@ -150,6 +150,12 @@ def _interval(params: Mapping[str, Any], *, transit: bool) -> int:
     return interval
 
 
+def _tag_fields(given: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if any(not item.get("ResourceType") or not item.get("TagKeys") for item in given):
+        raise _invalid("TagFieldSpecifications need a ResourceType and TagKeys.")
+    return tuple((item["ResourceType"], tuple(item["TagKeys"])) for item in given)
+
+
 def _settings(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that all flow logs of a request share."""
     transit = params["ResourceType"] in _TRANSIT
@@ -172,10 +178,7 @@ def _settings(params: Mapping[str, Any]) -> dict[str, Any]:
         "permission_arn": params.get("DeliverLogsPermissionArn"),
         "cross_account_role": params.get("DeliverCrossAccountRole"),
         "destination_options": _destination_options(kind, params.get("DestinationOptions")),
-        "tag_fields": tuple(
-            (item["ResourceType"], tuple(item.get("TagKeys") or ()))
-            for item in params.get("TagFieldSpecifications") or ()
-        ),
+        "tag_fields": _tag_fields(params.get("TagFieldSpecifications") or ()),
     }
 
 

@@ -55,6 +55,7 @@ def _view(_: Region, gateway: NatGateway) -> Mapping[str, Any]:
         "SubnetId": gateway.subnet_id,
         "State": gateway.state,
         "ConnectivityType": gateway.connectivity_type,
+        "AvailabilityMode": "zonal",
         "CreateTime": gateway.created_at,
         "DeleteTime": gateway.deleted_at,
         "FailureCode": code if failed else None,

@@ -52,6 +52,7 @@ def test_a_log_to_a_bucket_is_read_back_with_its_defaults(client: Client, vpc_id
         client,
         vpc_id,
         DestinationOptions={"FileFormat": "parquet"},
+        TagFieldSpecifications=[{"ResourceType": "instance", "TagKeys": ["Name"]}],
         TagSpecifications=[{"ResourceType": "vpc-flow-log", "Tags": [{"Key": "a", "Value": "b"}]}],
     )
 
@@ -69,6 +70,7 @@ def test_a_log_to_a_bucket_is_read_back_with_its_defaults(client: Client, vpc_id
         "PerHourPartition": False,
     }
     assert log["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert log["TagFieldSpecifications"] == [{"ResourceType": "instance", "TagKeys": ["Name"]}]
     assert "DeliverLogsStatus" not in log
 
 
@@ -98,6 +100,7 @@ def test_a_log_group_is_given_by_name_or_by_arn(client: Client, vpc_id: str) -> 
         ({"LogGroupName": "x"}, "InvalidParameter"),
         ({"MaxAggregationInterval": 61}, "InvalidParameter"),
         ({"LogFormat": "version"}, "InvalidParameter"),
+        ({"TagFieldSpecifications": [{"TagKeys": ["a"]}]}, "InvalidParameter"),
         ({"TrafficType": ""}, "MissingParameter"),
         ({"LogDestinationType": "kinesis-data-firehose"}, "InvalidParameter"),
         ({"LogDestinationType": "cloud-watch-logs", "LogDestination": ""}, "InvalidParameter"),
