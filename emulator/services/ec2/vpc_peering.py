@@ -97,11 +97,21 @@ _FILTERS: Mapping[str, Field[VpcPeeringConnection]] = {
 PEERING = Kind(row=VpcPeeringConnection, shape="VpcPeeringConnection", view=_view, filters=_FILTERS)
 
 
-def _regions(state: State, connection: VpcPeeringConnection) -> Iterator[Region]:
-    requester, accepter = connection.requester, connection.accepter
-    yield state.region(requester.account, requester.region)
-    if (requester.account, requester.region) != (accepter.account, accepter.region):
-        yield state.region(accepter.account, accepter.region)
+def _region_in_use(state: State, side: PeeringSide) -> Region | None:
+    """Return where a side's VPC is, if anything ever was there.
+
+    Asking the state for a region by name would make it: requests could fill the memory.
+    """
+    for region in state:
+        if (region.account, region.name) == (side.account, side.region):
+            return region
+    return None
+
+
+def _regions(state: State, connection: VpcPeeringConnection) -> list[Region]:
+    """Return where the connection is kept: each side's region, once."""
+    regions = [_region_in_use(state, side) for side in (connection.requester, connection.accepter)]
+    return list(dict.fromkeys(region for region in regions if region is not None))
 
 
 def _both(state: State, connection: VpcPeeringConnection) -> Iterator[VpcPeeringConnection]:
@@ -154,7 +164,8 @@ def _refresh(state: State, connection: VpcPeeringConnection) -> None:
         return
     sides = []
     for side in (connection.requester, connection.accepter):
-        vpc = state.region(side.account, side.region)[Vpc].get(side.vpc_id)
+        region = _region_in_use(state, side)
+        vpc = region[Vpc].get(side.vpc_id) if region is not None else None
         sides.append(side if vpc is None else _with_ranges(side, vpc))
     requester, accepter = sides
     if (requester, accepter) != (connection.requester, connection.accepter):
@@ -221,8 +232,8 @@ def create_vpc_peering_connection(
     requester = _with_ranges(PeeringSide(call.account, region.name, vpc.id), vpc)
     accepter = PeeringSide(_peer_account(call, params), _peer_region(call, params), peer_id)
     _check_new(region, requester, accepter)
-    peer_region = call.state.region(accepter.account, accepter.region)
-    peer = peer_region[Vpc].get(peer_id)
+    peer_region = _region_in_use(call.state, accepter)
+    peer = peer_region[Vpc].get(peer_id) if peer_region is not None else None
     if peer is None and peer_region is region:
         raise NOUNS["vpc"].missing([peer_id])
     if peer is not None:

@@ -154,6 +154,7 @@ def test_a_stranger_s_vpc_that_does_not_exist_makes_it_fail(client: Client) -> N
     )
 
     assert _state(client, connection_id) == "failed"
+    assert OTHER_ACCOUNT not in {region.account for region in client.api.state}
 
 
 def test_what_cannot_be_asked_for_is_refused(client: Client) -> None:
