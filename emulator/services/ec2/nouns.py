@@ -112,6 +112,7 @@ _NOUNS = (
         "",
         "InvalidSecurityGroupRuleId.Malformed",
     ),
+    Noun("fleet", "InvalidFleetId.NotFound", "The fleet ID '{ids}' does not exist"),
     Noun("vol", "InvalidVolume.NotFound", "The volume '{ids}' does not exist."),
     Noun("snap", "InvalidSnapshot.NotFound", "The snapshot '{ids}' does not exist."),
     Noun(
