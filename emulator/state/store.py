@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import attrs
 
 from emulator.model.row import Row
-from emulator.state.table import Reads, Table
+from emulator.state.table import Reads, Table, drop
 
 R = TypeVar("R", bound=Row)
 
@@ -24,12 +24,14 @@ class Region:
         name: such as ``us-east-1``.
         settings: account-wide switches by name, such as EBS encryption by default.
         reads: notes what renderings read.
+        readers: rows whose rendering went through all kinds of records.
     """
 
     account: str
     name: str
     settings: dict[str, Any] = attrs.field(factory=dict, init=False)
     reads: Reads = attrs.field(factory=Reads, init=False)
+    readers: set[Row] | None = attrs.field(default=None, init=False)
     _tables: dict[type[Row], Table[Any]] = attrs.field(factory=dict, init=False)
 
     def __getitem__(self, kind: type[R]) -> Table[R]:
@@ -37,10 +39,12 @@ class Region:
         table = self._tables.get(kind)
         if table is None:
             table = self._tables[kind] = Table(self.reads, kind)
+            drop(self)
         return table
 
     def tables(self) -> Iterator[tuple[type[Row], Table[Any]]]:
         """Iterate over the kinds that were ever used here."""
+        self.reads.note(self)
         yield from tuple(self._tables.items())
 
 

@@ -26,7 +26,7 @@ class Source(Protocol):
     readers: Row | set[Row] | None
 
 
-def _drop(source: Source) -> None:
+def drop(source: Source) -> None:
     """Forget every rendering that shows something of ``source``."""
     readers = source.readers
     if readers is None:
@@ -34,7 +34,7 @@ def _drop(source: Source) -> None:
     source.readers = None
     for reader in readers if isinstance(readers, set) else (readers,):
         reader.fragment = None
-        _drop(reader)
+        drop(reader)
 
 
 @attrs.define(eq=False)
@@ -168,7 +168,7 @@ class Table(Watcher, Generic[R]):
         for name, index in self._indexes.items():
             self._enter(index, getattr(row, name), row)
         if self.readers:
-            _drop(self)
+            drop(self)
         return row
 
     def remove(self, row: R) -> None:
@@ -178,8 +178,8 @@ class Table(Watcher, Generic[R]):
         for name, index in self._indexes.items():
             self._leave(index, getattr(row, name), row)
         row.watcher = None
-        _drop(self)
-        _drop(row)
+        drop(self)
+        drop(row)
         self._reads.forget(row)
 
     def where(self, **wanted: Any) -> list[R]:
@@ -208,7 +208,7 @@ class Table(Watcher, Generic[R]):
         if row.fragment is not None:
             row.fragment = None
         if row.readers:
-            _drop(row)
+            drop(row)
 
     def reindexing(self, row: Row, name: str, value: Any) -> None:
         """Keep indexes true while a field is assigned."""
@@ -221,7 +221,7 @@ class Table(Watcher, Generic[R]):
         """Drop the row's rendering, and every rendering that shows some of it."""
         row.fragment = None
         if row.readers:
-            _drop(row)
+            drop(row)
 
     @staticmethod
     def _enter(index: dict[Any, _Bucket], value: Any, row: Row) -> None:
@@ -232,7 +232,7 @@ class Table(Watcher, Generic[R]):
                 bucket = index[key] = _Bucket(index, key)
             bucket.rows[row_id] = row
             if bucket.readers:
-                _drop(bucket)
+                drop(bucket)
 
     @staticmethod
     def _leave(index: dict[Any, _Bucket], value: Any, row: Row) -> None:
@@ -243,6 +243,6 @@ class Table(Watcher, Generic[R]):
                 continue
             bucket.rows.pop(row_id, None)
             if bucket.readers:
-                _drop(bucket)
+                drop(bucket)
             if not bucket.rows:
                 del index[key]

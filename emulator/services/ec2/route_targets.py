@@ -6,7 +6,7 @@ so that none of them is named here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import attrs
@@ -22,6 +22,7 @@ from emulator.state.store import Region
 LOCAL = "local"
 ACTIVE = "active"
 BLACKHOLE = "blackhole"
+PROPAGATED = "EnableVgwRoutePropagation"
 _GONE = frozenset(
     (
         "deleted",
@@ -78,7 +79,27 @@ def routes_of(region: Region, table: RouteTable) -> list[Route]:
             for item in vpc.ipv6_associations
             if item.cidr not in made
         ]
-    return [*local, *table.routes]
+    routes = [*local, *table.routes]
+    if not table.propagating_gateway_ids:
+        return routes
+    known = {route.destination for route in routes}
+    return [
+        *routes,
+        *(item for item in _propagated(region, table) if item.destination not in known),
+    ]
+
+
+def _propagated(region: Region, table: RouteTable) -> Iterator[Route]:
+    """Yield the static routes of the VPN connections behind a table's VPN gateways."""
+    for kind, connections in region.tables():
+        if kind.PREFIX != "vpn":
+            continue
+        for gateway_id in table.propagating_gateway_ids:
+            for connection in connections.where(vpn_gateway_id=gateway_id):
+                if connection.state in _GONE:
+                    continue
+                for cidr in connection.routes:
+                    yield Route(destination_cidr=cidr, gateway_id=gateway_id, origin=PROPAGATED)
 
 
 def _attached(_: Region, table: RouteTable, row: Any) -> bool:

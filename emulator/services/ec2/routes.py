@@ -15,6 +15,7 @@ from emulator.services.ec2.nouns import NOUNS
 from emulator.services.ec2.route_tables import ROUTE_TABLE
 from emulator.services.ec2.route_targets import (
     LOCAL,
+    PROPAGATED,
     TARGETS,
     Target,
     attached_vpc,
@@ -160,7 +161,7 @@ def create_route(call: Call, params: aws.CreateRouteRequestTypeDef) -> dict[str,
     present = _present(region, table, destination)
     if present == route:
         return {"Return": True}
-    if present is not None and present.origin != "EnableVgwRoutePropagation":
+    if present is not None and present.origin != PROPAGATED:
         raise AwsError(
             "RouteAlreadyExists", f"The route identified by {destination.text} already exists."
         )

@@ -24,6 +24,15 @@ class VpnGateway(Place):
 
 
 @record
+class VpnConnection(Place):
+    PREFIX: ClassVar[str] = "vpn"
+    INDEXES: ClassVar[tuple[str, ...]] = ("vpn_gateway_id",)
+
+    vpn_gateway_id: str
+    routes: tuple[str, ...] = ()
+
+
+@record
 class NatGateway(Place):
     PREFIX: ClassVar[str] = "nat"
 
@@ -481,6 +490,19 @@ def test_a_vpn_gateway_propagates_into_tables_of_its_vpc(network: Network) -> No
         network.client.code_of("EnableVgwRoutePropagation", **where, GatewayId="vgw-0")
         == "InvalidGatewayID.NotFound"
     )
+    assert network.routes() == []
+    connection = network.add(VpnConnection, vpn_gateway_id=vpn.id)
+    assert network.routes() == []
+    connection.routes = ("192.168.0.0/16",)
+    (route,) = network.routes()
+    assert route == {
+        "DestinationCidrBlock": "192.168.0.0/16",
+        "GatewayId": vpn.id,
+        "Origin": "EnableVgwRoutePropagation",
+        "State": "active",
+    }
+    connection.state = "deleted"
+    assert network.routes() == []
     network.client.call("DisableVgwRoutePropagation", **where, GatewayId=vpn.id)
     assert network.table()["PropagatingVgws"] == []
 
