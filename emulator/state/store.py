@@ -31,7 +31,7 @@ class Region:
     name: str
     settings: dict[str, Any] = attrs.field(factory=dict, init=False)
     reads: Reads = attrs.field(factory=Reads, init=False)
-    readers: set[Row] | None = attrs.field(default=None, init=False)
+    readers: Row | set[Row] | None = attrs.field(default=None, init=False)
     _tables: dict[type[Row], Table[Any]] = attrs.field(factory=dict, init=False)
 
     def __getitem__(self, kind: type[R]) -> Table[R]:
