@@ -118,7 +118,8 @@ def create_tags(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     tags = checked_tags(params["Tags"])
     rows = _resources(call, params["Resources"])
     for row in rows:
-        if len({**row.tags, **tags}) > MAX_TAGS:
+        # AWS's own tags do not count.
+        if sum(not key.startswith(RESERVED) for key in {**row.tags, **tags}) > MAX_TAGS:
             raise AwsError(
                 "TagLimitExceeded",
                 f"The maximum number of {MAX_TAGS} tags for {row.id} would be exceeded",

@@ -393,3 +393,19 @@ def test_an_instance_s_data_makes_a_template_that_launches_its_like(client: Laun
     )["Instances"][0]
     assert second["SubnetId"] == first["SubnetId"]
     assert second["SecurityGroups"] == first["SecurityGroups"]
+
+
+def test_the_marks_of_a_template_take_no_place_among_the_tags(client: Launcher) -> None:
+    template = create(client, ImageId=client.image(), InstanceType=TYPE)
+    instance = client.call(
+        "RunInstances", MinCount=1, MaxCount=1, LaunchTemplate={"LaunchTemplateId": template}
+    )["Instances"][0]["InstanceId"]
+    tags = [{"Key": f"k{number}", "Value": ""} for number in range(50)]
+
+    client.call("CreateTags", Resources=[instance], Tags=tags)
+
+    one_more = client.code_of(
+        "CreateTags", Resources=[instance], Tags=[{"Key": "more", "Value": ""}]
+    )
+    assert one_more == "TagLimitExceeded"
+    assert len(client.instance(instance)["Tags"]) == 52
