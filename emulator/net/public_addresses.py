@@ -2,7 +2,8 @@
 
 198.18.0.0/15 is set aside for benchmarks (RFC 2544), so no packet sent to one of these
 addresses by mistake reaches a stranger. Its lower half is for addresses that instances get
-by themselves, its upper half for Elastic IP addresses.
+by themselves, its upper half for Elastic IP addresses. Tunnels of VPN connections end in
+192.0.2.0/24, set aside for documentation (RFC 5737).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from emulator.core.errors import AwsError
 
 AUTOMATIC = IPv4Network("198.18.0.0/16")
 ELASTIC = IPv4Network("198.19.0.0/16")
+TUNNELS = IPv4Network("192.0.2.0/24")
 
 
 def choose(pool: IPv4Network, random: Random, in_use: Callable[[str], bool]) -> str:

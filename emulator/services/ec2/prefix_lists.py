@@ -17,6 +17,7 @@ from emulator.catalog.regions import REGIONS
 from emulator.core.errors import AwsError
 from emulator.model.prefix_list import PrefixList, PrefixListEntry
 from emulator.model.security_group import SecurityGroupRule
+from emulator.model.transit_gateway import TransitGatewayPrefixListReference
 from emulator.model.vpc import RouteTable
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.kind import Kind, tag_set
@@ -79,7 +80,7 @@ def seed_prefix_lists(region: Region) -> None:
 
 
 def references(region: Region, prefix_list: PrefixList) -> list[str]:
-    """Return the ids of the security groups and route tables that name a list."""
+    """Return the ids of the security groups and all route tables that name a list."""
     groups = {
         rule.group_id: None
         for rule in region[SecurityGroupRule].where(prefix_list_id=prefix_list.id)
@@ -89,7 +90,11 @@ def references(region: Region, prefix_list: PrefixList) -> list[str]:
         for table in region[RouteTable]
         if any(route.destination_prefix_list_id == prefix_list.id for route in table.routes)
     ]
-    return [*groups, *tables]
+    transit = [
+        row.route_table_id
+        for row in region[TransitGatewayPrefixListReference].where(prefix_list_id=prefix_list.id)
+    ]
+    return [*groups, *tables, *transit]
 
 
 def _invalid(message: str) -> AwsError:

@@ -15,6 +15,7 @@ from emulator.core.errors import AwsError
 from emulator.model.instance import Instance
 from emulator.model.network_interface import NetworkInterface
 from emulator.model.row import Row
+from emulator.model.transit_gateway import TransitGatewayAttachment
 from emulator.model.vpc import Route, RouteTable, Vpc
 from emulator.services.ec2.nouns import NOUNS
 from emulator.state.store import Region
@@ -124,23 +125,12 @@ def _is_there(_: Region, __: RouteTable, row: Any) -> bool:
     return getattr(row, "state", None) not in _GONE
 
 
-def _transit_works(region: Region, table: RouteTable, row: Any) -> bool:
-    return _is_there(region, table, row) and _transit_attached(region, row.id, table.vpc_id)
-
-
 def _transit_attached(region: Region, gateway_id: str, vpc_id: str) -> bool:
-    for kind, attachments in region.tables():
-        if kind.PREFIX != "tgw-attach":
-            continue
-        for row in attachments:
-            place = getattr(row, "vpc_id", None) or getattr(row, "resource_id", None)
-            if (
-                getattr(row, "transit_gateway_id", None) == gateway_id
-                and place == vpc_id
-                and getattr(row, "state", "available") in ("available", "modifying")
-            ):
-                return True
-    return False
+    """Tell whether a VPC is attached to a transit gateway, which may be another account's."""
+    return any(
+        row.transit_gateway_id == gateway_id and row.state in ("available", "modifying")
+        for row in region[TransitGatewayAttachment].where(resource_id=vpc_id)
+    )
 
 
 _WORKS: Mapping[str, Callable[[Region, RouteTable, Any], bool]] = {
@@ -148,7 +138,6 @@ _WORKS: Mapping[str, Callable[[Region, RouteTable, Any], bool]] = {
     "vgw": _attached,
     "eni": _interface_works,
     "pcx": _peering_works,
-    "tgw": _transit_works,
 }
 
 
@@ -157,11 +146,14 @@ def state_of(region: Region, table: RouteTable, route: Route) -> str:
     target = route.target
     if target == LOCAL:
         return ACTIVE
+    if route.transit_gateway_id is not None:
+        works = _transit_attached(region, target, table.vpc_id)
+        return ACTIVE if works else BLACKHOLE
     row = record_of(region, target)
     if row is None:
         return BLACKHOLE
-    works = _WORKS.get(target.rpartition("-")[0], _is_there)
-    return ACTIVE if works(region, table, row) else BLACKHOLE
+    check = _WORKS.get(target.rpartition("-")[0], _is_there)
+    return ACTIVE if check(region, table, row) else BLACKHOLE
 
 
 Check: TypeAlias = Callable[[Region, RouteTable, str], Mapping[str, str]]
@@ -268,10 +260,8 @@ def _instance(region: Region, table: RouteTable, value: str) -> Mapping[str, str
 
 
 def _transit_gateway(region: Region, table: RouteTable, value: str) -> Mapping[str, str]:
-    code = "InvalidTransitGatewayID.NotFound"
-    row = _found(region, "tgw", code, "transitGateway", value)
-    if not _transit_attached(region, row.id, table.vpc_id):
-        raise _not_found("tgw", code, "transitGateway", value)
+    if not _transit_attached(region, value, table.vpc_id):
+        raise _not_found("tgw", "InvalidTransitGatewayID.NotFound", "transitGateway", value)
     return {"transit_gateway_id": value}
 
 
