@@ -47,18 +47,6 @@ class PrefixList(Place):
     PREFIX: ClassVar[str] = "pl"
 
 
-@record
-class TransitGateway(Place):
-    PREFIX: ClassVar[str] = "tgw"
-
-
-@record
-class TransitAttachment(Place):
-    PREFIX: ClassVar[str] = "tgw-attach"
-
-    transit_gateway_id: str
-
-
 @attrs.frozen
 class Network:
     """A VPC with a subnet, a gateway and a table of its own."""
@@ -192,25 +180,20 @@ def test_other_families_targets_are_found_by_their_prefix(network: Network) -> N
     nat = network.add(NatGateway)
     peering = network.add(Peering, state="active")
     vpn = network.add(VpnGateway)
-    transit = network.add(TransitGateway, vpc_id=None)
-    network.add(TransitAttachment, transit_gateway_id=transit.id)
     network.create("1.0.0.0/8", NatGatewayId=nat.id)
     network.create("2.0.0.0/8", VpcPeeringConnectionId=peering.id)
     network.create("3.0.0.0/8", GatewayId=vpn.id)
-    network.create("4.0.0.0/8", TransitGatewayId=transit.id)
-    members = ("NatGatewayId", "VpcPeeringConnectionId", "GatewayId", "TransitGatewayId")
+    members = ("NatGatewayId", "VpcPeeringConnectionId", "GatewayId")
 
     assert [route[member] for route, member in zip(network.routes(), members, strict=True)] == [
         nat.id,
         peering.id,
         vpn.id,
-        transit.id,
     ]
     assert {route["State"] for route in network.routes()} == {"active"}
     nat.state = "deleted"
     peering.state = "deleted"
     vpn.vpc_id = None
-    transit.state = "deleting"
     assert {route["State"] for route in network.routes()} == {"blackhole"}
 
 
@@ -248,13 +231,6 @@ def test_a_route_leads_to_one_thing_that_exists(
 ) -> None:
     assert network.refusal(**target) == code
     assert network.routes() == []
-
-
-def test_a_transit_gateway_has_to_be_attached_to_the_vpc(network: Network) -> None:
-    transit = network.add(TransitGateway, vpc_id=None)
-    network.add(TransitAttachment, transit_gateway_id=transit.id, vpc_id="vpc-other")
-
-    assert network.refusal(TransitGatewayId=transit.id) == "InvalidTransitGatewayID.NotFound"
 
 
 def test_a_route_stays_in_its_network(network: Network) -> None:

@@ -413,6 +413,7 @@ def test_a_vpc_routes_to_a_gateway_it_is_attached_to(client: Client) -> None:
         "DestinationCidrBlock": "10.8.0.0/16",
         "TransitGatewayId": gateway_id,
     }
+    attach(client, gateway_id, *new_vpc(client, "10.5.0.0/16"))
     assert client.code_of("CreateRoute", **route) == "InvalidTransitGatewayID.NotFound"
     attach(client, gateway_id, vpc_id, subnet_id)
     client.call("CreateRoute", **route)
