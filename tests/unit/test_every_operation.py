@@ -82,7 +82,8 @@ def assert_renderings(region: Region) -> None:
     """What is kept of a row is what would be shown of it now."""
     for kind in KINDS:
         for row in region[kind.row]:
-            if row.fragment is not None:
+            hidden = kind.hidden is not None and kind.hidden(row)
+            if row.fragment is not None and not hidden:
                 kept = row.fragment
                 fresh = load("ec2").structure_writer(kind.shape)(kind.view(region, row))
                 assert kept == fresh, (kind.shape, row.id)

@@ -19,10 +19,10 @@ from emulator.model.transit_gateway import (
 )
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.transit_gateway_attachments import (
-    ATTACHMENT,
     add_propagation,
     invalid_state,
     live_attachment,
+    missing,
     propagation_id,
 )
 from emulator.services.ec2.transit_gateway_tables import live_table
@@ -61,7 +61,7 @@ def pair(
         )
     attachment = live_attachment(region, attachment_id)
     if attachment.transit_gateway_id != table.transit_gateway_id:
-        raise ATTACHMENT.noun.missing([attachment.id])
+        raise missing(attachment.id)
     if table.state != "available":
         raise AwsError("IncorrectState", f"{table.id} is in invalid state")
     if attachment.state not in ("available", "modifying"):

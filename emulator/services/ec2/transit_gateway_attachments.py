@@ -14,7 +14,9 @@ from emulator.model.transit_gateway import (
 )
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.endings import ENDED, end
-from emulator.services.ec2.kind import Kind, tag_set
+from emulator.services.ec2.kind import tag_set
+from emulator.services.ec2.nouns import NOUNS
+from emulator.services.filters import Field, select
 from emulator.services.pages import page_of_rows
 from emulator.state.store import Region, State
 
@@ -52,33 +54,43 @@ def _association_table(region: Region, attachment: TransitGatewayAttachment) -> 
     return association.route_table_id if association is not None else None
 
 
-ATTACHMENT = Kind(
-    row=TransitGatewayAttachment,
-    shape="TransitGatewayAttachment",
-    view=_view,
-    filters={
-        "association.state": _association_state,
-        "association.transit-gateway-route-table-id": _association_table,
-        "resource-id": lambda _, attachment: attachment.resource_id,
-        "resource-owner-id": lambda _, attachment: attachment.resource_owner_id,
-        "resource-type": lambda _, attachment: attachment.resource_type,
-        "state": lambda _, attachment: attachment.state,
-        "transit-gateway-attachment-id": lambda _, attachment: attachment.id,
-        "transit-gateway-id": lambda _, attachment: attachment.transit_gateway_id,
-        "transit-gateway-owner-id": lambda _, attachment: attachment.transit_gateway_owner_id,
-    },
-)
+# No Kind: an attachment's kept XML is that of its own type's family.
+_FILTERS: Mapping[str, Field[TransitGatewayAttachment]] = {
+    "association.state": _association_state,
+    "association.transit-gateway-route-table-id": _association_table,
+    "resource-id": lambda _, attachment: attachment.resource_id,
+    "resource-owner-id": lambda _, attachment: attachment.resource_owner_id,
+    "resource-type": lambda _, attachment: attachment.resource_type,
+    "state": lambda _, attachment: attachment.state,
+    "transit-gateway-attachment-id": lambda _, attachment: attachment.id,
+    "transit-gateway-id": lambda _, attachment: attachment.transit_gateway_id,
+    "transit-gateway-owner-id": lambda _, attachment: attachment.transit_gateway_owner_id,
+}
+
+
+def missing(attachment_id: str) -> AwsError:
+    """Return the error for an attachment that does not exist."""
+    return NOUNS[TransitGatewayAttachment.PREFIX].missing([attachment_id])
+
+
+def _find(region: Region, attachment_id: str) -> TransitGatewayAttachment:
+    attachment = region[TransitGatewayAttachment].get(attachment_id)
+    if attachment is None:
+        raise missing(attachment_id)
+    return attachment
 
 
 def describe_transit_gateway_attachments(
     call: Call, params: aws.DescribeTransitGatewayAttachmentsRequestTypeDef
 ) -> dict[str, Any]:
-    """List attachments of all types.
-
-    A record's kept XML is that of its own type's call, so this view is written each time.
-    """
+    """List attachments of all types."""
     region, ids = call.region, params.get("TransitGatewayAttachmentIds")
-    rows = ATTACHMENT.selected(region, params, ids)
+    rows = (
+        list({item: _find(region, item) for item in ids}.values())
+        if ids
+        else list(region[TransitGatewayAttachment])
+    )
+    rows = select(region, rows, params.get("Filters"), _FILTERS, taggable=True)
     shown, token = page_of_rows(call.operation.name, rows, params, call.operation.page_limits)
     return {
         "TransitGatewayAttachments": [_view(region, row) for row in shown],
@@ -92,9 +104,9 @@ def live_attachment(region: Region, attachment_id: str) -> TransitGatewayAttachm
     Raises:
         AwsError: InvalidTransitGatewayAttachmentID.NotFound.
     """
-    attachment = ATTACHMENT.find(region, attachment_id)
+    attachment = _find(region, attachment_id)
     if attachment.state in ENDED:
-        raise ATTACHMENT.noun.missing([attachment_id])
+        raise missing(attachment_id)
     return attachment
 
 
