@@ -242,6 +242,21 @@ CREATIONS = (
         lambda m: {"VpcId": m["vpc"]},
         ServiceName="com.amazonaws.us-east-1.s3",
     ),
+    _of(
+        "balancer service",
+        "CreateVpcEndpointServiceConfiguration",
+        "ServiceConfiguration.ServiceId",
+        GatewayLoadBalancerArns=[
+            "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/gwy/g/0123456789abcdef"
+        ],
+    ),
+    _of(
+        "ipv6 vpc",
+        "CreateVpc",
+        "Vpc.VpcId",
+        CidrBlock="10.8.0.0/16",
+        AmazonProvidedIpv6CidrBlock=True,
+    ),
     _of("tgw", "CreateTransitGateway", "TransitGateway.TransitGatewayId"),
     _of(
         "tgw table",
@@ -297,6 +312,7 @@ CHANGES: dict[str, Callable[[Made], dict[str, Any]]] = {
         "InstanceId": m["instance"],
         "IamInstanceProfile": {"Name": "p"},
     },
+    "AssociateVpcCidrBlock": lambda m: {"VpcId": m["vpc"], "AmazonProvidedIpv6CidrBlock": True},
     "AssociateRouteTable": lambda m: {"RouteTableId": m["table"], "SubnetId": m["subnet"]},
     "AssociateSubnetCidrBlock": lambda m: {
         "SubnetId": m["subnet"],

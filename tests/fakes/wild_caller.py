@@ -52,6 +52,28 @@ TEXTS = (
 LIKELY = ("CidrIp", "IpProtocol", "FromPort", "ToPort", "IpPermissions", "GroupId")
 UNLIKELY = ("Ipam", "Outpost", "Kms", "TagSpecifications", "LocalZone", "NextToken", "Ipv6Pool")
 ENDING = ("Delete", "Terminate", "Deregister", "Disassociate", "Detach", "Release", "Cancel")
+# Values under which requests find what other requests made.
+ALLOW = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ec2:*","Resource":"*"}]}'
+TRUST = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",'
+    '"Principal":{"Service":"ec2.amazonaws.com"}}]}'
+)
+USUAL = {
+    "AssumeRolePolicyDocument": TRUST,
+    "GroupName": "web",
+    "InstanceProfileName": "worker",
+    "Ipv6CidrBlock": "2600:1f10::/64",
+    "KeyName": "made",
+    "PermissionsBoundary": "arn:aws:iam::000000000000:policy/reader",
+    "PolicyArn": "arn:aws:iam::000000000000:policy/reader",
+    "PolicyDocument": ALLOW,
+    "PolicyName": "reader",
+    "RoleArn": "arn:aws:iam::000000000000:role/worker",
+    "RoleName": "worker",
+    "RoleSessionName": "session",
+    "SourceRegion": "us-east-1",
+    "VersionId": "v1",
+}
 MOMENTS = (
     datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     datetime(1970, 1, 1, tzinfo=UTC),
@@ -189,6 +211,8 @@ class WildCaller:
         draw = self.random
         if shape.enum and draw.random() < 0.95:
             return str(draw.choice(shape.enum))
+        if name in USUAL and draw.random() < 0.8:
+            return USUAL[name]
         ids = self._ids_like(name, shape.name)
         if ids and draw.random() < 0.85:
             return draw.choice(ids[:2] + ids[-3:])
