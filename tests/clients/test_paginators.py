@@ -26,7 +26,10 @@ PAGINATORS: dict[str, Any] = botocore.loaders.Loader().load_service_model("ec2",
 WITHOUT_ANSWERS = {"GetIpamPoolAllocations"}
 ANSWERED = sorted(PAGINATORS.keys() & SERVICES["ec2"].keys() - WITHOUT_ANSWERS)
 # Ranges that AWS's documentation has and the model has not.
-LIMITS = {"DescribeLaunchTemplateVersions": (1, 200)}
+LIMITS = {
+    "DescribeLaunchTemplateVersions": (1, 200),
+    "DescribeSpotPriceHistory": (1, 1000),
+}
 
 # What an operation cannot be asked without.
 PARAMS: dict[str, Callable[[Made], dict[str, Any]]] = {

@@ -243,7 +243,7 @@ CREATIONS = (
         ServiceName="com.amazonaws.us-east-1.s3",
     ),
     _of(
-        "balancer service",
+        "endpoint service",
         "CreateVpcEndpointServiceConfiguration",
         "ServiceConfiguration.ServiceId",
         GatewayLoadBalancerArns=[

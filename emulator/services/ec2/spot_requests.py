@@ -16,12 +16,14 @@ from emulator.services.ec2.instances.spot import end, open_request
 from emulator.services.ec2.kind import Kind, tag_set
 from emulator.services.ec2.subnets import zone_id
 from emulator.services.filters import Field
+from emulator.services.pages import page
 from emulator.state.store import Region
 from emulator.wire.scalar import iso8601
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
 
+PRICES_A_PAGE = (1, 1000)
 NOT_YET = ("not-scheduled-yet", "Your Spot request will not be evaluated until the scheduled date.")
 EXPIRED = (
     "schedule-expired",
@@ -256,12 +258,14 @@ def cancel_spot_instance_requests(
     }
 
 
-def describe_spot_price_history(_call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
+def describe_spot_price_history(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Tell of no prices: there is no market here, and invented prices would mislead."""
     start, stop = params.get("StartTime"), params.get("EndTime")
     if start is not None and stop is not None and stop < start:
         raise AwsError("InvalidParameterValue", "EndTime must not lie before StartTime")
-    return {"SpotPriceHistory": []}
+    prices: tuple[int, ...] = ()
+    shown, _ = page(call.operation.name, prices, params, PRICES_A_PAGE, int)
+    return {"SpotPriceHistory": shown}
 
 
 def _datafeed(region: Region, feed: SpotDatafeed) -> dict[str, Any]:

@@ -206,6 +206,8 @@ def test_requests_are_found_by_what_they_launch(client: Launcher) -> None:
 
 def test_there_is_no_price_history_to_tell(client: Launcher) -> None:
     assert client.call("DescribeSpotPriceHistory")["SpotPriceHistory"] == []
+    for wrong in ({"NextToken": "mine"}, {"MaxResults": 1001}):
+        assert client.code_of("DescribeSpotPriceHistory", **wrong) == "InvalidParameterValue"
 
 
 def test_the_data_feed_is_kept_until_it_is_deleted(client: Launcher) -> None:
