@@ -51,6 +51,10 @@ PARAMS: dict[str, Callable[[Made], dict[str, Any]]] = {
     "GetTransitGatewayPrefixListReferences": lambda made: {
         "TransitGatewayRouteTableId": made["tgw table"]
     },
+    "SearchTransitGatewayRoutes": lambda made: {
+        "TransitGatewayRouteTableId": made["tgw table"],
+        "Filters": [{"Name": "state", "Values": ["active"]}],
+    },
     "DescribeVpcEndpointServicePermissions": lambda made: {"ServiceId": made["endpoint service"]},
 }
 # Six more of these, with the parts of the request that must differ.
