@@ -25,6 +25,7 @@ from emulator.services.call import Call, Handler
 from emulator.services.ec2.transit_gateway_associations import pair
 from emulator.services.ec2.transit_gateway_tables import live_table
 from emulator.services.filters import Field, select
+from emulator.services.pages import page
 from emulator.state.store import Region
 
 if TYPE_CHECKING:
@@ -296,16 +297,9 @@ _FIELDS: Mapping[str, Field[Any]] = {
 def search_transit_gateway_routes(
     call: Call, params: aws.SearchTransitGatewayRoutesRequestTypeDef
 ) -> dict[str, Any]:
-    """Find routes of a table; beyond MaxResults it only says that there are more."""
+    """Find routes of a table."""
     region = call.region
     table = live_table(region, params["TransitGatewayRouteTableId"])
-    most = params.get("MaxResults", DEFAULT_ROUTES)
-    if not PAGE_LIMITS[0] <= most <= PAGE_LIMITS[1]:
-        raise AwsError(
-            "InvalidParameterValue",
-            f"Value ( {most} ) for parameter maxResults is invalid. Expecting a value between "
-            f"{PAGE_LIMITS[0]} and {PAGE_LIMITS[1]}.",
-        )
     routes, plain = routes_of(call, table), []
     for item in params["Filters"]:
         name = item.get("Name", "")
@@ -314,9 +308,17 @@ def search_transit_gateway_routes(
         else:
             plain.append(item)
     routes = select(region, routes, plain, _FIELDS, taggable=False)  # type: ignore[type-var]  # no record, but filtered alike
+    shown, token = page(
+        call.operation.name,
+        list(enumerate(routes)),
+        {"MaxResults": DEFAULT_ROUTES, **params},
+        PAGE_LIMITS,
+        lambda numbered: numbered[0],
+    )
     return {
-        "Routes": [_view(region, route) for route in routes[:most]],
-        "AdditionalRoutesAvailable": len(routes) > most,
+        "Routes": [_view(region, route) for _, route in shown],
+        "AdditionalRoutesAvailable": token is not None,
+        "NextToken": token,
     }
 
 

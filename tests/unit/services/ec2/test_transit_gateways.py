@@ -584,6 +584,12 @@ def test_a_search_says_when_there_is_more(client: Client) -> None:
     part = client.call("SearchTransitGatewayRoutes", MaxResults=5, **ask)
     assert len(part["Routes"]) == 5
     assert part["AdditionalRoutesAvailable"]
+    rest = client.call("SearchTransitGatewayRoutes", NextToken=part["NextToken"], **ask)
+    cidrs = [route["DestinationCidrBlock"] for route in (*part["Routes"], *rest["Routes"])]
+    assert sorted(cidrs) == [f"10.{number}.0.0/16" for number in range(6)]
+    assert client.code_of("SearchTransitGatewayRoutes", NextToken="mine", **ask) == (
+        "InvalidParameterValue"
+    )
     assert not client.call("SearchTransitGatewayRoutes", **ask)["AdditionalRoutesAvailable"]
     ask["Filters"] = [{"Name": "route-search.exact-match", "Values": ["nonsense"]}]
     assert client.code_of("SearchTransitGatewayRoutes", **ask) == "InvalidParameterValue"
