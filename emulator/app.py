@@ -27,8 +27,7 @@ from emulator.core.threads import PooledThreads, Threads
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
-from emulator.services.ec2.defaults import seed_region
-from emulator.services.registry import SERVICES
+from emulator.services.registry import SERVICES, imports
 from emulator.state.store import Region, State
 from emulator.vm import registry
 from emulator.vm.interface import VMManager
@@ -45,6 +44,9 @@ GRACE_SECONDS = 8.0
 # Records live long and hold no cycles worth looking for often: with Python's default of 700
 # every hundred launched instances would walk all of them.
 COLLECT_AFTER_ALLOCATIONS = 50_000
+# A start imports only what the first answer needs; the rest follows while nobody waits.
+WARM_UP_AFTER_SECONDS = 0.3
+WARM_UP_PAUSE_SECONDS = 0.005
 
 
 def build(
@@ -59,6 +61,8 @@ def build(
     world = World(clock, ids, Background(), threads, machines)
 
     def seed(region: Region) -> None:
+        from emulator.services.ec2.defaults import seed_region  # noqa: PLC0415 - with its first use
+
         seed_region(world, region)
 
     return Api(world, State(seed), Dispatcher(SERVICES), accounts or Accounts())
@@ -155,10 +159,19 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     )
     logger.info("VM manager: {name} ({reason})", name=chosen.manager.name, reason=chosen.reason)
     reactor.callWhenRunning(_greet, welcome(addresses[0].url))
-    gc.collect()
-    gc.freeze()
+    clock.call_later(WARM_UP_AFTER_SECONDS, _warm_up, clock, imports())
     gc.set_threshold(COLLECT_AFTER_ALLOCATIONS, 20, 100)
     reactor.run()
+
+
+def _warm_up(clock: Clock, steps: Iterator[Callable[[], object]]) -> None:
+    """Do one step of what a start left for later, and the next when others had their turn."""
+    for step in steps:
+        step()
+        clock.call_later(WARM_UP_PAUSE_SECONDS, _warm_up, clock, steps)
+        return
+    gc.collect()
+    gc.freeze()
 
 
 def _greet(text: str) -> None:

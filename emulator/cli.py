@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -78,6 +77,8 @@ class _Remote:
 
     def ask(self, path: str, *, post: bool = False) -> Any:
         """Return what a page of ``/_localstack/`` answers."""
+        import urllib.request  # noqa: PLC0415 - a start needs none of it
+
         request = urllib.request.Request(  # noqa: S310 - our own http address
             self.url + path, data=b"" if post else None, method="POST" if post else "GET"
         )

@@ -25,10 +25,13 @@ class Region:
         settings: account-wide switches by name, such as EBS encryption by default.
         reads: notes what renderings read.
         readers: rows whose rendering went through all kinds of records.
+        seed: fills the region with what AWS gives every account, when its records are
+            first asked for.
     """
 
     account: str
     name: str
+    _seed: Callable[[Region], None] | None = None
     settings: dict[str, Any] = attrs.field(factory=dict, init=False)
     reads: Reads = attrs.field(factory=Reads, init=False)
     readers: Row | set[Row] | None = attrs.field(default=None, init=False)
@@ -37,20 +40,31 @@ class Region:
     def __getitem__(self, kind: type[R]) -> Table[R]:
         """Return the table of one kind of record."""
         table = self._tables.get(kind)
+        return self._new_table(kind) if table is None else table
+
+    def _new_table(self, kind: type[R]) -> Table[R]:
+        self._sow()
+        table: Table[R] | None = self._tables.get(kind)
         if table is None:
             table = self._tables[kind] = Table(self.reads, kind)
             drop(self)
         return table
 
+    def _sow(self) -> None:
+        seed, self._seed = self._seed, None
+        if seed is not None:
+            seed(self)
+
     def tables(self) -> Iterator[tuple[type[Row], Table[Any]]]:
         """Iterate over the kinds that were ever used here."""
+        self._sow()
         self.reads.note(self)
         yield from tuple(self._tables.items())
 
 
 @attrs.define(eq=False)
 class State:
-    """Every account and region; a region is seeded when it is first asked for.
+    """Every account and region.
 
     Args:
         seed: fills a new region with what AWS gives every account.
@@ -60,11 +74,10 @@ class State:
     _regions: dict[tuple[str, str], Region] = attrs.field(factory=dict, init=False)
 
     def region(self, account: str, name: str) -> Region:
-        """Return one region of one account, seeded."""
+        """Return one region of one account."""
         region = self._regions.get((account, name))
         if region is None:
-            region = self._regions[account, name] = Region(account, name)
-            self._seed(region)
+            region = self._regions[account, name] = Region(account, name, self._seed)
         return region
 
     def everywhere(self, account: str) -> Region:

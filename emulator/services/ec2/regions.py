@@ -16,6 +16,7 @@ from emulator.services.ec2.subnets import ZONE_GROUPS_SETTING
 from emulator.services.ec2.vpcs import default_vpc
 from emulator.services.filters import Field, select
 from emulator.state.store import Region
+from emulator.wire.service import load
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
@@ -33,13 +34,20 @@ _ATTRIBUTES: Mapping[str, str] = {
 
 
 class _Region(Row):
-    """A region, filtered like a record."""
+    """A region, filtered like a record; it never changes, so its XML is made once."""
 
-    __slots__ = ("facts",)
+    __slots__ = ("facts", "xml")
 
     def __init__(self, facts: catalog.Region) -> None:
         super().__init__(id=facts.name)
         self.facts = facts
+        self.xml = load("ec2").structure_writer("Region")(
+            {
+                "RegionName": facts.name,
+                "Endpoint": facts.endpoint,
+                "OptInStatus": facts.opt_in_status,
+            }
+        )
 
 
 class _Zone(Row):
@@ -55,6 +63,15 @@ class _Zone(Row):
 @cache
 def _regions() -> Mapping[str, _Region]:
     return {name: _Region(facts) for name, facts in sorted(catalog.REGIONS.items())}
+
+
+@cache
+def _listed(partition: str, *, every: bool) -> list[_Region]:
+    return [
+        row
+        for row in _regions().values()
+        if row.facts.partition == partition and (every or row.facts.opt_in_status != NOT_OPTED_IN)
+    ]
 
 
 _REGION_FILTERS: Mapping[str, Field[_Region]] = {
@@ -89,23 +106,9 @@ def describe_regions(call: Call, params: aws.DescribeRegionsRequestTypeDef) -> d
             raise AwsError("InvalidParameterValue", f"Invalid region: [{', '.join(missing)}]")
         rows = [known[name] for name in dict.fromkeys(names)]
     else:
-        rows = [
-            row
-            for row in known.values()
-            if row.facts.partition == here
-            and (params.get("AllRegions") or row.facts.opt_in_status != NOT_OPTED_IN)
-        ]
+        rows = _listed(here, every=bool(params.get("AllRegions")))
     rows = select(call.region, rows, params.get("Filters"), _REGION_FILTERS, taggable=False)
-    return {
-        "Regions": [
-            {
-                "RegionName": row.facts.name,
-                "Endpoint": row.facts.endpoint,
-                "OptInStatus": row.facts.opt_in_status,
-            }
-            for row in rows
-        ]
-    }
+    return {"Regions": [row.xml for row in rows]}
 
 
 def _zones(region: Region) -> list[_Zone]:

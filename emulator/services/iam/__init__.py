@@ -5,15 +5,31 @@ Policies are kept and checked for their grammar; nothing is ever denied because 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from emulator.services.operations import Operations
 
-from emulator.services.call import Handler
-from emulator.services.iam import account, instance_profiles, policies, role_policies, roles
-
-OPERATIONS: Mapping[str, Handler] = {
-    **account.OPERATIONS,
-    **instance_profiles.OPERATIONS,
-    **policies.OPERATIONS,
-    **role_policies.OPERATIONS,
-    **roles.OPERATIONS,
-}
+OPERATIONS = Operations(
+    "emulator.services.iam",
+    {
+        "account": "GetUser ListAccountAliases",
+        "instance_profiles": (
+            "AddRoleToInstanceProfile CreateInstanceProfile DeleteInstanceProfile "
+            "GetInstanceProfile ListInstanceProfileTags ListInstanceProfiles "
+            "ListInstanceProfilesForRole RemoveRoleFromInstanceProfile TagInstanceProfile "
+            "UntagInstanceProfile"
+        ),
+        "policies": (
+            "CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion GetPolicy "
+            "GetPolicyVersion ListPolicies ListPolicyTags ListPolicyVersions "
+            "SetDefaultPolicyVersion TagPolicy UntagPolicy"
+        ),
+        "role_policies": (
+            "AttachRolePolicy DeleteRolePolicy DetachRolePolicy GetRolePolicy "
+            "ListAttachedRolePolicies ListRolePolicies PutRolePolicy"
+        ),
+        "roles": (
+            "CreateRole DeleteRole DeleteRolePermissionsBoundary GetRole ListRoleTags ListRoles "
+            "PutRolePermissionsBoundary TagRole UntagRole UpdateAssumeRolePolicy UpdateRole "
+            "UpdateRoleDescription"
+        ),
+    },
+)
