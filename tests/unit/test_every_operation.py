@@ -126,6 +126,27 @@ def test_a_dry_run_changes_nothing(service: str, operation: str) -> None:
     assert count_of_rows(client) == before
 
 
+def with_filters() -> list[str]:
+    return [
+        operation
+        for service, operation in implemented()
+        if service == "ec2"
+        and getattr(shape_of(service, operation), "required_members", []) == []
+        and "Filters" in getattr(shape_of(service, operation), "members", {})
+    ]
+
+
+@pytest.mark.parametrize("operation", with_filters())
+def test_a_filter_that_does_not_exist_is_refused(operation: str) -> None:
+    params: dict[str, Any] = {"Filters": [{"Name": "no-such-filter", "Values": ["x"]}]}
+    if operation == "DescribeLaunchTemplateVersions":  # one of several names is needed
+        params["Versions"] = ["$Latest"]
+
+    answer = shared_caller().send("ec2", operation, params)
+
+    assert answer["Error"]["Code"] == "InvalidParameterValue"
+
+
 def test_a_repeated_client_token_creates_nothing_twice() -> None:
     client = Client()
     made: dict[str, str] = {}

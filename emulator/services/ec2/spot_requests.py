@@ -15,7 +15,7 @@ from emulator.services.ec2.instances.plan import MAX_INSTANCES, LaunchPlan, laun
 from emulator.services.ec2.instances.spot import end, open_request
 from emulator.services.ec2.kind import Kind, tag_set
 from emulator.services.ec2.subnets import zone_id
-from emulator.services.filters import Field
+from emulator.services.filters import Field, select
 from emulator.services.pages import page
 from emulator.state.store import Region
 from emulator.wire.scalar import iso8601
@@ -258,12 +258,28 @@ def cancel_spot_instance_requests(
     }
 
 
+# Known, so that others are refused; there is never a price to look into.
+_PRICE_FILTERS: Mapping[str, Field[SpotRequest]] = dict.fromkeys(
+    (
+        "availability-zone",
+        "availability-zone-id",
+        "instance-type",
+        "product-description",
+        "spot-price",
+        "timestamp",
+    ),
+    lambda *_: None,
+)
+
+
 def describe_spot_price_history(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Tell of no prices: there is no market here, and invented prices would mislead."""
     start, stop = params.get("StartTime"), params.get("EndTime")
     if start is not None and stop is not None and stop < start:
         raise AwsError("InvalidParameterValue", "EndTime must not lie before StartTime")
     prices: tuple[int, ...] = ()
+    none: tuple[SpotRequest, ...] = ()
+    select(call.region, none, params.get("Filters"), _PRICE_FILTERS, taggable=False)
     shown, _ = page(call.operation.name, prices, params, PRICES_A_PAGE, int)
     return {"SpotPriceHistory": shown}
 

@@ -28,6 +28,7 @@ from emulator.services.ec2.tags import tags_on_create
 from emulator.services.ec2.unsuccessful import unsuccessful
 from emulator.services.ec2.vpc_endpoint_parts import invalid
 from emulator.services.ec2.vpc_endpoint_views import VPC_ENDPOINT, aws_service
+from emulator.services.filters import Field, select
 from emulator.state.store import Region
 
 if TYPE_CHECKING:
@@ -342,11 +343,28 @@ def _finish(region: Region, endpoint: VpcEndpoint) -> None:
     region[VpcEndpoint].remove(endpoint)
 
 
+# Known, so that others are refused; there is never an association to look into.
+_ASSOCIATION_FILTERS: Mapping[str, Field[VpcEndpoint]] = dict.fromkeys(
+    (
+        "associated-resource-accessibility",
+        "associated-resource-id",
+        "association-id",
+        "resource-configuration-group-arn",
+        "service-network-arn",
+        "vpc-endpoint-id",
+    ),
+    lambda *_: None,
+)
+
+
 def describe_vpc_endpoint_associations(
     call: Call, params: aws.DescribeVpcEndpointAssociationsRequestTypeDef
 ) -> dict[str, Any]:
     """List the resources that endpoints of types Resource and ServiceNetwork lead to: none."""
     VPC_ENDPOINT.find_all(call.region, params.get("VpcEndpointIds", ()))
+    none: tuple[VpcEndpoint, ...] = ()
+    filters = params.get("Filters")
+    select(call.region, none, filters, _ASSOCIATION_FILTERS, taggable=False)
     return {"VpcEndpointAssociations": []}
 
 
