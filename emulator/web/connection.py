@@ -37,6 +37,9 @@ Answer = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
 OnAnswered = Callable[[HttpRequest, HttpResponse, float], None]
 """Told of each request, its answer and the seconds between; not of refused ones."""
 
+# What the transport offers the kernel in one turn of the event loop; Twisted's own 128 KiB
+# make dozens of turns of one long answer.
+SEND_LIMIT_BYTES: Final = 4 * 1024 * 1024
 _NEVER: Final = float("inf")
 _MAX_QUEUED_BODY_BYTES: Final = 64 * 1024
 _INTERNAL_ERROR: Final = HttpResponse(
@@ -51,6 +54,9 @@ class _Transport(StructuralType):
 
     def write(self, data: bytes) -> None: ...
     def getPeer(self) -> IAddress: ...
+
+    SEND_LIMIT: int
+
     def getHandle(self) -> socket: ...
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None: ...
     def unregisterProducer(self) -> None: ...
@@ -101,7 +107,7 @@ class HttpConnection(Protocol):
         self._lost = False
         self.deadline = _NEVER
         self._transport: _Transport
-        self._send_now: Callable[[bytes], int] | None = None
+        self._send_now: Callable[[bytes | memoryview], int] | None = None
 
     # What the transport calls.
 
@@ -115,6 +121,7 @@ class HttpConnection(Protocol):
         self.deadline = self._connections.now + self._limits.idle_seconds
         if not self._over_tls and ISystemHandle.providedBy(transport):
             self._send_now = transport.getHandle().send
+            transport.SEND_LIMIT = SEND_LIMIT_BYTES
         # Where we send ourselves, we want to hear whenever the transport has sent the rest.
         transport.registerProducer(self, self._send_now is None)
 
@@ -330,13 +337,18 @@ class HttpConnection(Protocol):
         the cost of a small request. What it holds goes first: then it gets all of this.
         """
         if self._send_now is not None and not self._write_full:
+            rest: bytes | memoryview = data
             try:
                 sent = self._send_now(data)
+                # A client that reads as fast as we send gets a long answer without a wait.
+                while sent and sent < len(rest):
+                    rest = memoryview(rest)[sent:]
+                    sent = self._send_now(rest)
             except OSError:
                 sent = 0  # full, or broken, which the transport finds out for itself
-            if sent == len(data):
+            if sent == len(rest):
                 return
-            data = data[sent:]
+            data = bytes(rest)
             self.pauseProducing()
         self._transport.write(data)
 

@@ -152,9 +152,21 @@ class XmlWriter:
         item_tag = str(member.get("locationName", "member"))
         write_item = self._element(member, item_tag)
         item_start, item_end = _opening(member, item_tag), f"</{item_tag}>".encode()
+        between = item_end + item_start
 
         def write(value: Iterable[Any], append: Append) -> None:
             append(start)
+            if is_structure and value.__class__ is list and 0 < len(value) <= _FEW:
+                try:
+                    joined = between.join(value)
+                except TypeError:
+                    pass  # not fragments all of them
+                else:
+                    append(item_start)
+                    append(joined)
+                    append(item_end)
+                    append(end)
+                    return
             for item in value:
                 if item.__class__ is bytes and is_structure:
                     # Describes are long lists of fragments: no calls for those.
@@ -188,6 +200,10 @@ class XmlWriter:
             append(end)
 
         return write
+
+
+# So many fragments are joined at once; of more, copying them twice would cost more.
+_FEW = 100
 
 
 def _nothing(value: Any, append: Append) -> None:
