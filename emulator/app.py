@@ -45,8 +45,8 @@ GRACE_SECONDS = 8.0
 # every hundred launched instances would walk all of them.
 COLLECT_AFTER_ALLOCATIONS = 50_000
 # A start imports only what the first answer needs; the rest follows while nobody waits.
-WARM_UP_AFTER_SECONDS = 0.3
-WARM_UP_PAUSE_SECONDS = 0.005
+WARM_UP_AFTER_SECONDS = 0.1
+WARM_UP_PAUSE_SECONDS = 0.0
 
 
 def build(
