@@ -125,7 +125,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     )
     program_version = version("ec2-emulator")
     admin = Admin(api, program_version, (chosen.manager.name, chosen.reason), clock.now())
-    lines = log.RequestLines(sys.stdout, clock.call_later, clock.now)
+    lines = log.RequestLines(sys.stdout, clock.call_later, clock.epoch_seconds)
 
     def answered(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         lines.add(_request_line(request, response, seconds))

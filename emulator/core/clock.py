@@ -36,6 +36,10 @@ class Clock:
         """Return the present moment in UTC."""
         return self.epoch + timedelta(seconds=self.reactor.seconds() - self.started_seconds)
 
+    def epoch_seconds(self) -> float:
+        """Return the present moment as seconds since 1970, cheaper than ``now``."""
+        return self.epoch.timestamp() + self.reactor.seconds() - self.started_seconds
+
     def call_later(
         self, delay_seconds: float, function: Callable[..., Any], *args: Any
     ) -> IDelayedCall:

@@ -7,7 +7,7 @@ cannot; those are formatted once and written in batches.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import IO, Any
 
 import attrs
@@ -69,19 +69,29 @@ class RequestLines:
     Args:
         stream: where they go.
         later: runs a function after some seconds, such as ``Clock.call_later``.
-        now: the present moment.
+        epoch_seconds: the present moment, such as ``Clock.epoch_seconds``.
     """
 
     _stream: IO[str]
     _later: Callable[..., Any]
-    _now: Callable[[], datetime]
+    _epoch_seconds: Callable[[], float]
     _lines: list[str] = attrs.field(factory=list, init=False)
+    _second: int = attrs.field(default=-1, init=False)
+    _second_text: str = attrs.field(default="", init=False)
 
     def add(self, line: str) -> None:
         """Take one line, without its time and newline."""
         if not self._lines:
             self._later(FLUSH_SECONDS, self.flush)
-        self._lines.append(f"{stamp(self._now())}  INFO --- request : {line}\n")
+        now = self._epoch_seconds()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            moment = datetime.fromtimestamp(second, UTC)
+            self._second_text = moment.strftime("%Y-%m-%dT%H:%M:%S.")
+        self._lines.append(
+            f"{self._second_text}{int((now - second) * 1000):03d}  INFO --- request : {line}\n"
+        )
 
     def flush(self) -> None:
         """Write what was collected."""
