@@ -27,7 +27,7 @@ from emulator.core.threads import PooledThreads, Threads
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
-from emulator.services.registry import SERVICES, imports
+from emulator.services.registry import SERVICES, import_common, imports
 from emulator.state.store import Region, State
 from emulator.vm import registry
 from emulator.vm.interface import VMManager
@@ -45,8 +45,8 @@ GRACE_SECONDS = 8.0
 # every hundred launched instances would walk all of them.
 COLLECT_AFTER_ALLOCATIONS = 50_000
 # A start imports only what the first answer needs; the rest follows while nobody waits.
-WARM_UP_AFTER_SECONDS = 0.1
-WARM_UP_PAUSE_SECONDS = 0.0
+WARM_UP_AFTER_SECONDS = 0.05
+WARM_UP_PAUSE_SECONDS = 0.01
 
 
 def build(
@@ -112,6 +112,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     from twisted.internet import reactor as installed  # noqa: PLC0415, TID251 - the one place
 
     reactor: Any = installed  # several interfaces at once, which its type does not say
+    import_common()
     clock = Clock.starting_at(reactor, datetime.now(UTC))  # noqa: TID251 - where time comes in
     log.begin(sys.stdout, config.level, clock.now)
     chosen = registry.choose(config.ec2_vm_manager)

@@ -25,8 +25,8 @@ class Region:
     """A region as DescribeRegions shows it.
 
     Attributes:
-        opt_in_status: `opted-in` for the regions that an AWS account has to enable first: this
-            emulator serves them all, so its account is one that has enabled them all.
+        opt_in_status: `not-opted-in` for the regions that a new AWS account has to enable
+            first; the emulator serves them all the same.
         long_name: the geography, such as `US East (N. Virginia)`.
     """
 
@@ -66,7 +66,7 @@ def _region(name: str, facts: Mapping[str, Any]) -> Region:
     return Region(
         name=name,
         endpoint=f"ec2.{name}.{facts['dns_suffix']}",
-        opt_in_status="opted-in" if facts["opt_in"] else "opt-in-not-required",
+        opt_in_status="not-opted-in" if facts["opt_in"] else "opt-in-not-required",
         partition=facts["partition"],
         dns_suffix=facts["dns_suffix"],
         long_name=facts["long_name"],

@@ -61,7 +61,7 @@ class Instance(Stateful):
 
     PREFIX: ClassVar[str] = "i"
     RESOURCE_TYPE: ClassVar[str] = "instance"
-    INDEXES: ClassVar[tuple[str, ...]] = ("reservation_id", "vpc_id", "subnet_id", "image_id")
+    INDEXES: ClassVar[tuple[str, ...]] = ("reservation_id",)
     MOVES: ClassVar[Mapping[str, frozenset[str]]] = moves(
         pending="running shutting-down terminated stopping",
         running="stopping shutting-down stopped terminated",

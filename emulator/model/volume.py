@@ -40,7 +40,7 @@ class Volume(Stateful):
 
     PREFIX: ClassVar[str] = "vol"
     RESOURCE_TYPE: ClassVar[str] = "volume"
-    INDEXES: ClassVar[tuple[str, ...]] = ("instance_id", "more_instance_ids", "snapshot_id")
+    INDEXES: ClassVar[tuple[str, ...]] = ("instance_id", "more_instance_ids")
     MOVES: ClassVar[Mapping[str, frozenset[str]]] = moves(
         creating="available in-use error deleting",
         available="in-use deleting",

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
 
+from emulator.catalog.images import stock_images
+from emulator.catalog.instance_types import instance_types
+from emulator.catalog.regions import DEFAULT_REGION
 from emulator.services import ec2, iam, sts
 from emulator.services.call import Handler
 from emulator.services.operations import Operations
@@ -20,11 +23,24 @@ SERVICES: Mapping[str, Mapping[str, Handler]] = {
 }
 
 
+# What nearly everybody asks first; it is ready before the first request comes.
+_COMMON = ("DescribeRegions", "DescribeInstances", "RunInstances")
+
+
+def import_common() -> None:
+    """Import the operations that must not make anybody wait."""
+    for name in _COMMON:
+        _ = ec2.OPERATIONS[name]
+    import_module("emulator.services.ec2.defaults")
+
+
 def imports() -> Iterator[Callable[[], object]]:
     """Return the imports that a start leaves for later, what others import first.
 
     Each takes some milliseconds; together they take longer than a client should wait.
     """
+    yield instance_types
+    yield partial(stock_images, DEFAULT_REGION)
     for package in _LEAVES:
         for found in pkgutil.iter_modules(import_module(package).__path__, f"{package}."):
             yield partial(import_module, found.name)

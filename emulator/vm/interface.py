@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -87,3 +87,12 @@ class VMManager(Protocol):
     @abstractmethod
     async def describe(self) -> Sequence[Guest]:
         """Return every guest that exists."""
+
+
+@runtime_checkable
+class LaunchesAtOnce(Protocol):
+    """Of a manager whose guests are up at once: nobody has to wait for them, or lock them."""
+
+    @abstractmethod
+    def launch_now(self, spec: LaunchSpec) -> Guest:
+        """Boot one guest; it cannot fail."""

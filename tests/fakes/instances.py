@@ -42,15 +42,15 @@ def running_instance(
     )
     region[Instance].add(instance)
     for device in (root, *data):
-        volume = volumes.new_volume(
+        volumes.new_volume(
             world,
             region,
             size_gib=8,
             volume_type="gp3",
             availability_zone=zone,
             snapshot_id="snap-1" if device == root else None,
+            disk_of=volumes.DiskOf(instance.id, device, device == root),
         )
-        volumes.attach_at_launch(world, volume, instance.id, device, device == root)
     return instance
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "clear_association",
     "delete_interface",
     "detach",
+    "new_attachment",
     "new_interface",
     "new_public_ip",
     "release_from_instance",
@@ -76,8 +77,11 @@ def new_interface(
     interface_type: str = "interface",
     requester_id: str | None = None,
     requester_managed: bool = False,
+    instance_id: str | None = None,
+    attachment: Attachment | None = None,
+    auto_public_ip: bool = False,
 ) -> NetworkInterface:
-    """Add an interface in state ``pending``, with addresses of its subnet.
+    """Add an interface with addresses of its subnet, in state ``pending`` or attached already.
 
     Args:
         world: gives ids and randomness.
@@ -95,6 +99,9 @@ def new_interface(
         interface_type: as AWS lists them.
         requester_id: the service that makes it, if one does.
         requester_managed: whether that service alone may change it.
+        instance_id: the instance it is made for, if it is made for one.
+        attachment: its place in that instance, from ``new_attachment``.
+        auto_public_ip: whether it gets a public address while the instance runs.
 
     Raises:
         AwsError: an address cannot be had; nothing is taken then.
@@ -119,7 +126,7 @@ def new_interface(
     digits = f"{random.getrandbits(40):010x}"
     interface = NetworkInterface(
         id=world.ids.resource("eni"),
-        state="pending",
+        state="pending" if attachment is None else "in-use",
         vpc_id=subnet.vpc_id,
         subnet_id=subnet.id,
         availability_zone=subnet.availability_zone,
@@ -133,8 +140,32 @@ def new_interface(
         requester_managed=requester_managed,
         ipv6_addresses=ipv6,
         tags=tags,
+        instance_id=instance_id,
+        attachment=attachment,
+        auto_public_ip=auto_public_ip,
     )
     return region[NetworkInterface].add(interface)
+
+
+def new_attachment(
+    world: World,
+    region: Region,
+    *,
+    device_index: int,
+    delete_on_termination: bool,
+    network_card_index: int = 0,
+    status: str = "attached",
+) -> Attachment:
+    """Return a place in an instance of the region's account, taken now."""
+    return Attachment(
+        id=world.ids.resource("eni-attach"),
+        device_index=device_index,
+        attached_at=world.clock.now(),
+        status=status,
+        delete_on_termination=delete_on_termination,
+        network_card_index=network_card_index,
+        instance_owner_id=region.account,
+    )
 
 
 def take_all(world: World, subnet: Subnet, wanted: Sequence[str | None]) -> tuple[str, ...]:
@@ -209,14 +240,13 @@ def attach(
         network_card_index: which card of the instance.
         status: of the attachment.
     """
-    interface.attachment = Attachment(
-        id=world.ids.resource("eni-attach"),
+    interface.attachment = new_attachment(
+        world,
+        region,
         device_index=device_index,
-        attached_at=world.clock.now(),
-        status=status,
         delete_on_termination=delete_on_termination,
         network_card_index=network_card_index,
-        instance_owner_id=region.account,
+        status=status,
     )
     interface.instance_id = instance_id
     interface.move("in-use")

@@ -154,6 +154,15 @@ VOLUME = Kind(
 )
 
 
+@attrs.frozen
+class DiskOf:
+    """The place of a volume that is made for an instance being launched."""
+
+    instance_id: str
+    device: str
+    delete_on_termination: bool
+
+
 def new_volume(
     world: World,
     region: Region,
@@ -167,13 +176,21 @@ def new_volume(
     iops: int | None = None,
     throughput_mibps: int | None = None,
     tags: Mapping[str, str] = NO_TAGS,
+    disk_of: DiskOf | None = None,
 ) -> Volume:
-    """Return a new volume in state ``creating``, in the table already.
+    """Return a new volume, in the table already.
 
-    The caller has checked its settings (``volume_types.check_volume``) and goes on with
-    ``attach_at_launch`` or ``world.settle(volume, "available")``. It is encrypted when asked
-    to, when a key is named, when its snapshot is, or when the region encrypts by default.
+    The caller has checked its settings (``volume_types.check_volume``). It is in use as the
+    disk of the instance being launched, or ``creating``; then the caller goes on with
+    ``world.settle(volume, "available")``. It is encrypted when asked to, when a key is
+    named, when its snapshot is, or when the region encrypts by default.
     """
+    now = world.clock.now()
+    attachment = None
+    if disk_of is not None:
+        attachment = VolumeAttachment(
+            disk_of.device, now, "attached", disk_of.delete_on_termination
+        )
     snapshot = region[Snapshot].get(snapshot_id)
     if snapshot is not None and snapshot.encrypted:
         encrypted = True
@@ -184,29 +201,20 @@ def new_volume(
         Volume(
             id=world.ids.resource("vol"),
             tags=tags,
-            state="creating",
+            state="creating" if attachment is None else "in-use",
             size_gib=size_gib,
             volume_type=volume_type,
             availability_zone=availability_zone,
-            created_at=world.clock.now(),
+            created_at=now,
             iops=iops_of(volume_type, size_gib, iops),
             throughput_mibps=throughput_of(volume_type, throughput_mibps),
             encrypted=encrypted,
             kms_key_id=kms_key_id,
             snapshot_id=snapshot_id,
+            instance_id=disk_of.instance_id if disk_of is not None else None,
+            attachment=attachment,
         )
     )
-
-
-def attach_at_launch(
-    _: World, volume: Volume, instance_id: str, device: str, delete_on_termination: bool
-) -> None:
-    """Make a new volume the disk of an instance that is being launched."""
-    volume.attachment = VolumeAttachment(
-        device, volume.created_at, "attached", delete_on_termination
-    )
-    volume.instance_id = instance_id
-    volume.move("in-use")
 
 
 def release_from_instance(_: World, region: Region, instance_id: str) -> None:

@@ -11,20 +11,25 @@ from emulator.vm.interface import Guest, LaunchSpec, VMManager
 
 @attrs.define(eq=False)
 class MockManager(VMManager):
-    """Remembers which guests it was asked for, and whether each is up."""
+    """Remembers which guests it was asked for, and whether each is up.
+
+    It has the ability ``LaunchesAtOnce`` too, by having its method.
+    """
 
     name: str = attrs.field(default="mock", init=False)
     _running: dict[str, bool] = attrs.field(factory=dict, init=False)
 
     async def launch(self, spec: LaunchSpec) -> Guest:
         """Note one running guest."""
-        self._running[spec.instance_id] = True
-        return Guest(spec.instance_id, running=True)
+        return self._up(spec.instance_id)
+
+    def launch_now(self, spec: LaunchSpec) -> Guest:
+        """Note one running guest."""
+        return self._up(spec.instance_id)
 
     async def start(self, instance_id: str) -> Guest:
         """Note that the guest is up."""
-        self._running[instance_id] = True
-        return Guest(instance_id, running=True)
+        return self._up(instance_id)
 
     async def stop(self, instance_id: str, *, force: bool) -> None:  # noqa: ARG002 - same for records
         """Note that the guest is down."""
@@ -41,3 +46,7 @@ class MockManager(VMManager):
     async def describe(self) -> Sequence[Guest]:
         """Return every guest."""
         return [Guest(instance_id, running) for instance_id, running in self._running.items()]
+
+    def _up(self, instance_id: str) -> Guest:
+        self._running[instance_id] = True
+        return Guest(instance_id, running=True)

@@ -14,7 +14,7 @@ from emulator.model.spot import SpotRequest
 from emulator.model.volume import Volume
 from emulator.services.call import Call, Handler, Renewable
 from emulator.services.ec2 import network_interfaces, volumes
-from emulator.services.ec2.instances.launch_xml import launched_xml
+from emulator.services.ec2.instances.launch_xml import Launched, launched_xml
 from emulator.services.ec2.instances.machines import begin_launches, specification
 from emulator.services.ec2.instances.plan import LaunchPlan, launch_plan
 from emulator.services.ec2.instances.profiles import give_profile, release_profile
@@ -31,11 +31,9 @@ def run_instances(call: Call, params: aws.RunInstancesRequestTypeDef) -> Renewab
     """Launch instances. Source: API_RunInstances."""
     whole, marks = with_template(call, params)
     plan = launch_plan(call, whole, marks)
-    instances = launch(call, plan)
-    region, reservation_id = call.region, instances[0].reservation_id
-    first = as_launched(
-        region, region[Reservation][reservation_id], launched_xml(region, instances)
-    )
+    launched = _launched(call, plan)
+    region, reservation_id = call.region, launched[0].instance.reservation_id
+    first = as_launched(region, region[Reservation][reservation_id], launched_xml(region, launched))
     return Renewable(first, lambda: _reservation(region, reservation_id))
 
 
@@ -60,15 +58,20 @@ def launch(call: Call, plan: LaunchPlan) -> list[Instance]:
     Raises:
         AwsError: an address is not to be had; then nothing was made.
     """
+    return [one.instance for one in _launched(call, plan)]
+
+
+def _launched(call: Call, plan: LaunchPlan) -> list[Launched]:
     region, now = call.region, call.world.clock.now()
     reservation = Reservation(id=call.new_id(Reservation), size=plan.count)
     region[Reservation].add(reservation)
     instances: list[Instance] = []
+    launched: list[Launched] = []
     try:
         for index in range(plan.count):
             instance = _instance(call, plan, reservation, index, now)
             instances.append(region[Instance].add(instance))
-            _equip(call, plan, instance, now)
+            launched.append(_equipped(call, plan, instance, now))
     except BaseException:
         for instance in instances:
             _undo(call, plan, instance)
@@ -80,9 +83,9 @@ def launch(call: Call, plan: LaunchPlan) -> list[Instance]:
     begin_launches(
         call.world,
         region,
-        [(instance, specification(region, instance, plan)) for instance in instances],
+        [(one.instance, specification(region, one, plan)) for one in launched],
     )
-    return instances
+    return launched
 
 
 def _instance(
@@ -130,38 +133,50 @@ def _instance(
     )
 
 
-def _equip(call: Call, plan: LaunchPlan, instance: Instance, now: datetime) -> None:
+def _equipped(call: Call, plan: LaunchPlan, instance: Instance, now: datetime) -> Launched:
     """Give a new instance its interfaces, volumes and profile."""
+    own_interfaces, own_volumes = [], []
     world, region = call.world, call.region
     tags = plan.tags_of("network-interface")
     for wanted in plan.interfaces:
-        interface = wanted.existing
-        if interface is None:
-            interface = network_interfaces.new_interface(
+        if wanted.existing is not None:
+            network_interfaces.attach(
                 world,
                 region,
-                wanted.subnet,
-                group_ids=wanted.group_ids,
-                private_ip=wanted.private_ip,
-                secondary_ips=wanted.secondary_ips,
-                secondary_count=wanted.secondary_count,
-                ipv6_addresses=wanted.ipv6_addresses,
-                ipv6_count=wanted.ipv6_count,
-                description=wanted.description,
-                tags=tags,
-                interface_type=wanted.interface_type,
+                wanted.existing,
+                instance.id,
+                device_index=wanted.device_index,
+                delete_on_termination=wanted.delete_on_termination,
+                network_card_index=wanted.network_card_index,
             )
-        network_interfaces.attach(
+            if wanted.public_ip:
+                wanted.existing.auto_public_ip = True
+            own_interfaces.append(wanted.existing)
+            continue
+        interface = network_interfaces.new_interface(
             world,
             region,
-            interface,
-            instance.id,
-            device_index=wanted.device_index,
-            delete_on_termination=wanted.delete_on_termination,
-            network_card_index=wanted.network_card_index,
+            wanted.subnet,
+            group_ids=wanted.group_ids,
+            private_ip=wanted.private_ip,
+            secondary_ips=wanted.secondary_ips,
+            secondary_count=wanted.secondary_count,
+            ipv6_addresses=wanted.ipv6_addresses,
+            ipv6_count=wanted.ipv6_count,
+            description=wanted.description,
+            tags=tags,
+            interface_type=wanted.interface_type,
+            instance_id=instance.id,
+            attachment=network_interfaces.new_attachment(
+                world,
+                region,
+                device_index=wanted.device_index,
+                delete_on_termination=wanted.delete_on_termination,
+                network_card_index=wanted.network_card_index,
+            ),
+            auto_public_ip=wanted.public_ip,
         )
-        if wanted.public_ip:
-            interface.auto_public_ip = True
+        own_interfaces.append(interface)
     for device in plan.devices:
         volume = volumes.new_volume(
             world,
@@ -175,15 +190,15 @@ def _equip(call: Call, plan: LaunchPlan, instance: Instance, now: datetime) -> N
             iops=device.iops,
             throughput_mibps=device.throughput_mibps,
             tags=plan.tags_of("volume"),
+            disk_of=volumes.DiskOf(instance.id, device.device_name, device.delete_on_termination),
         )
-        volumes.attach_at_launch(
-            world, volume, instance.id, device.device_name, device.delete_on_termination
-        )
+        own_volumes.append(volume)
     if plan.spot is not None:
         request = plan.spot.request or open_request(call, plan.spot)
         instance.spot_request_id = request.id
     if plan.profile is not None:
         give_profile(call, instance, plan.profile, now, state="associated")
+    return Launched(instance, own_interfaces, own_volumes)
 
 
 def _undo(call: Call, plan: LaunchPlan, instance: Instance) -> None:

@@ -10,9 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+import attrs
+
 from emulator.model.instance import Instance
+from emulator.model.network_interface import NetworkInterface
+from emulator.model.volume import Volume
 from emulator.net.dns_names import private_name, resource_name
-from emulator.services.ec2.instances.views import instance_xml, interfaces, volumes
+from emulator.services.ec2.instances.views import instance_xml
 from emulator.state.store import Region
 
 # Elements whose text may differ between the instances of one launch.
@@ -25,12 +29,22 @@ _UNEXPECTED = re.compile(rb"<(publicIp|ipAddress|spotInstanceRequestId|carrierIp
 _PLACES = tuple(str(place).encode() for place in range(256))
 
 
-def _values(region: Region, instance: Instance) -> Iterator[tuple[str, str]]:
+@attrs.frozen
+class Launched:
+    """An instance with what was made or attached for it, in the order of its plan."""
+
+    instance: Instance
+    interfaces: Sequence[NetworkInterface]
+    volumes: Sequence[Volume]
+
+
+def _values(region: Region, launched: Launched) -> Iterator[tuple[str, str]]:
     """Return what is an instance's own, element by element, in the same order for each."""
+    instance = launched.instance
     yield "amiLaunchIndex", str(instance.launch_index)
     yield "instanceId", instance.id
     yield "privateDnsName", resource_name(region.name, instance.id)
-    for interface in interfaces(region, instance):
+    for interface in launched.interfaces:
         yield "networkInterfaceId", interface.id
         yield "macAddress", interface.mac_address
         if interface.attachment is not None:
@@ -40,7 +54,7 @@ def _values(region: Region, instance: Instance) -> Iterator[tuple[str, str]]:
             yield "privateDnsName", private_name(region.name, address)
         for address in interface.ipv6_addresses:
             yield "ipv6Address", address
-    for volume, _ in volumes(region, instance):
+    for volume in launched.volumes:
         yield "volumeId", volume.id
 
 
@@ -63,18 +77,18 @@ def _template(xml: bytes, values: Sequence[tuple[str, str]]) -> bytes | None:
     return b"".join(pieces)
 
 
-def launched_xml(region: Region, instances: Sequence[Instance]) -> list[bytes]:
+def launched_xml(region: Region, launch: Sequence[Launched]) -> list[bytes]:
     """Return the XML of each instance of a launch, none of which has changed since."""
-    first_xml = instance_xml(region, instances[0])
-    values = list(_values(region, instances[0]))
-    template = _template(first_xml, values) if len(instances) > 1 else None
+    first_xml = instance_xml(region, launch[0].instance)
+    values = list(_values(region, launch[0]))
+    template = _template(first_xml, values) if len(launch) > 1 else None
     if template is None:
-        return [first_xml, *(instance_xml(region, instance) for instance in instances[1:])]
+        return [first_xml, *(instance_xml(region, one.instance) for one in launch[1:])]
     filled = [first_xml]
-    for instance in instances[1:]:
-        own = [value.encode() for _, value in _values(region, instance)]
+    for one in launch[1:]:
+        own = [value.encode() for _, value in _values(region, one)]
         if len(own) != len(values):
-            filled.append(instance_xml(region, instance))
+            filled.append(instance_xml(region, one.instance))
         else:
             filled.append(template % dict(zip(_PLACES, own, strict=False)))
     return filled

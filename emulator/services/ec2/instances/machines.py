@@ -19,9 +19,10 @@ from emulator.services.ec2.instances import spot
 from emulator.services.ec2.instances.profiles import release_profile
 from emulator.services.ec2.instances.views import elastic_addresses, primary, private_dns_name
 from emulator.state.store import Region
-from emulator.vm.interface import Guest, LaunchSpec, VMError
+from emulator.vm.interface import Guest, LaunchesAtOnce, LaunchSpec, VMError
 
 if TYPE_CHECKING:
+    from emulator.services.ec2.instances.launch_xml import Launched
     from emulator.services.ec2.instances.plan import LaunchPlan
 
 log = Logger()
@@ -37,10 +38,18 @@ GUEST_SHUTDOWN = (
 Work = Callable[[World, Region, Instance], Coroutine[Deferred[Any], Any, None]]
 
 
-def specification(region: Region, instance: Instance, plan: LaunchPlan) -> LaunchSpec:
+def specification(region: Region, launched: Launched, plan: LaunchPlan) -> LaunchSpec:
     """Return what the manager needs to know of a new instance."""
-    interface = primary(region, instance)
-    private_ip = interface.private_ips[0] if interface and interface.private_ips else ""
+    instance = launched.instance
+    primary_ips = next(
+        (
+            interface.private_ips
+            for wanted, interface in zip(plan.interfaces, launched.interfaces, strict=True)
+            if wanted.device_index == 0
+        ),
+        (),
+    )
+    private_ip = primary_ips[0] if primary_ips else ""
     return LaunchSpec(
         instance_id=instance.id,
         account=region.account,
@@ -62,7 +71,12 @@ def begin_launches(
     """Start machines once the present request is answered."""
 
     def begin() -> None:
+        manager = world.machines
+        at_once = manager if isinstance(manager, LaunchesAtOnce) else None
         for instance, spec in launches:
+            if at_once is not None:
+                _now_running(world, region, instance, at_once.launch_now(spec))
+                continue
             world.background.start(
                 f"launching {instance.id}", _launch(world, region, instance, spec)
             )

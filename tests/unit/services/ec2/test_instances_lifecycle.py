@@ -163,6 +163,7 @@ class Stubborn(MockManager):
     """A manager that fails at what it is told to fail at."""
 
     fails: frozenset[str] = frozenset()
+    launch_now = None  # it has to be waited for
 
     async def launch(self, spec: LaunchSpec) -> Guest:
         if "launch" in self.fails:

@@ -7,8 +7,8 @@ from twisted.internet.defer import Deferred
 
 from emulator.model.instance import Instance
 from emulator.services.ec2.instances import launch_xml
-from emulator.services.ec2.instances.launch_xml import launched_xml
-from emulator.services.ec2.instances.views import instance_xml
+from emulator.services.ec2.instances.launch_xml import Launched, launched_xml
+from emulator.services.ec2.instances.views import instance_xml, interfaces, volumes
 from emulator.vm.interface import Guest, LaunchSpec
 from emulator.vm.mock.manager import MockManager
 from tests.fakes.client import Client
@@ -19,6 +19,8 @@ PERCENT = {"ResourceType": "instance", "Tags": [{"Key": "100%(0)b", "Value": "<%
 
 class Waiting(MockManager):
     """Machines that never come up."""
+
+    launch_now = None  # they have to be waited for
 
     async def launch(self, spec: LaunchSpec) -> Guest:
         return await Deferred()
@@ -71,7 +73,11 @@ def test_what_is_filled_in_is_what_would_have_been_rendered(
     rows = [region[Instance][shown["InstanceId"]] for shown in answer["Instances"]]
 
     assert {row.state for row in rows} == {"pending"}
-    assert launched_xml(region, rows) == [instance_xml(region, row) for row in rows]
+    launch = [
+        Launched(row, interfaces(region, row), [volume for volume, _ in volumes(region, row)])
+        for row in rows
+    ]
+    assert launched_xml(region, launch) == [instance_xml(region, row) for row in rows]
     assert len({shown["PrivateIpAddress"] for shown in answer["Instances"]}) == 4
     assert [shown["AmiLaunchIndex"] for shown in answer["Instances"]] == [0, 1, 2, 3]
     assert {shown["State"]["Name"] for shown in answer["Instances"]} == {"pending"}
