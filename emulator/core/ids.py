@@ -21,7 +21,7 @@ class Ids:
 
     def request(self) -> str:
         """Return a request id in the form of a UUID."""
-        digits = f"{self.random.getrandbits(128):032x}"
+        digits = "%032x" % self.random.getrandbits(128)  # noqa: UP031 - the fastest there is
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def uuid(self) -> str:

@@ -118,6 +118,8 @@ class Dispatcher:
         token = params.get(member) if member else None
         if not token:
             reply = handler(call, params)
+            if reply.__class__ is dict:  # nearly always, and abstract classes are slow to ask
+                return reply  # type: ignore[return-value]  # a dict
             return _rendered_later(reply) if isinstance(reply, Awaitable) else _render(reply)
 
         now = call.world.clock.seconds()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from typing import Any
 
 from emulator.services.call import Handler
 
@@ -41,6 +42,13 @@ class Operations(Mapping[str, Handler]):
             handler = self.load(module)[operation]
             self._handlers[operation] = handler
         return handler
+
+    def get(self, operation: str, default: Any = None) -> Any:
+        """Return an operation's handler, or ``default``; every request comes through here."""
+        handler = self._handlers.get(operation)
+        if handler is not None:
+            return handler
+        return self[operation] if operation in self._module_of else default
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._module_of)

@@ -59,7 +59,7 @@ class Api:
                 request_id,
             )
             result = self.dispatcher.run(target.service, handler, call)
-            if isinstance(result, Mapping):
+            if result.__class__ is dict or isinstance(result, Mapping):
                 return operation.reply(result, request_id)
         except AwsError as error:
             return _refused(request, service, target, error, request_id)

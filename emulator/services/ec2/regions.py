@@ -74,6 +74,11 @@ def _listed(partition: str, *, every: bool) -> list[_Region]:
     ]
 
 
+@cache
+def _listed_xml(partition: str, *, every: bool) -> list[bytes]:
+    return [row.xml for row in _listed(partition, every=every)]
+
+
 _REGION_FILTERS: Mapping[str, Field[_Region]] = {
     "endpoint": lambda _, row: row.facts.endpoint,
     "opt-in-status": lambda _, row: row.facts.opt_in_status,
@@ -106,7 +111,10 @@ def describe_regions(call: Call, params: aws.DescribeRegionsRequestTypeDef) -> d
             raise AwsError("InvalidParameterValue", f"Invalid region: [{', '.join(missing)}]")
         rows = [known[name] for name in dict.fromkeys(names)]
     else:
-        rows = _listed(here, every=bool(params.get("AllRegions")))
+        every = bool(params.get("AllRegions"))
+        if not params.get("Filters"):
+            return {"Regions": _listed_xml(here, every=every)}
+        rows = _listed(here, every=every)
     rows = select(call.region, rows, params.get("Filters"), _REGION_FILTERS, taggable=False)
     return {"Regions": [row.xml for row in rows]}
 
