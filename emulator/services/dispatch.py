@@ -119,7 +119,7 @@ class Dispatcher:
         if not token:
             reply = handler(call, params)
             if reply.__class__ is dict:  # nearly always, and abstract classes are slow to ask
-                return reply  # type: ignore[return-value]  # a dict
+                return reply
             return _rendered_later(reply) if isinstance(reply, Awaitable) else _render(reply)
 
         now = call.world.clock.seconds()

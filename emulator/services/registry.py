@@ -34,13 +34,17 @@ def import_common() -> None:
     import_module("emulator.services.ec2.defaults")
 
 
+def catalogues() -> Iterator[Callable[[], object]]:
+    """Return what reads the facts that the first launch needs."""
+    yield instance_types
+    yield partial(stock_images, DEFAULT_REGION)
+
+
 def imports() -> Iterator[Callable[[], object]]:
     """Return the imports that a start leaves for later, what others import first.
 
     Each takes some milliseconds; together they take longer than a client should wait.
     """
-    yield instance_types
-    yield partial(stock_images, DEFAULT_REGION)
     for package in _LEAVES:
         for found in pkgutil.iter_modules(import_module(package).__path__, f"{package}."):
             yield partial(import_module, found.name)
