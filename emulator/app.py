@@ -63,7 +63,7 @@ def build(
     world = World(clock, ids, Background(), threads, machines)
 
     def seed(region: Region) -> None:
-        from emulator.services.ec2.defaults import seed_region  # noqa: PLC0415 - with its first use
+        from emulator.services.ec2.vpcs.defaults import seed_region  # noqa: PLC0415 - with its first use
 
         seed_region(world, region)
 

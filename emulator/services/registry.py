@@ -31,7 +31,7 @@ def import_common() -> None:
     """Import the operations that must not make anybody wait."""
     for name in _COMMON:
         _ = ec2.OPERATIONS[name]
-    import_module("emulator.services.ec2.defaults")
+    import_module("emulator.services.ec2.vpcs.defaults")
 
 
 def catalogues() -> Iterator[Callable[[], object]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from emulator.model.instance import Instance, LaunchOptions
 from emulator.model.volume import Volume
-from emulator.services.ec2 import images, volumes
+from emulator.services.ec2.images import images
+from emulator.services.ec2.storage import volumes
 from tests.fakes.client import Client
 
 ACCOUNT = "000000000000"

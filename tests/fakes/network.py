@@ -5,7 +5,8 @@ from __future__ import annotations
 from emulator.model.instance import Instance, LaunchOptions
 from emulator.model.network_interface import NetworkInterface
 from emulator.model.vpc import CidrAssociation, InternetGateway, Subnet, Vpc
-from emulator.services.ec2 import network_interfaces, security_groups
+from emulator.services.ec2.interfaces import network_interfaces
+from emulator.services.ec2.security import security_groups
 from emulator.state.store import Region
 from tests.fakes.client import EPOCH, Client
 

@@ -11,214 +11,238 @@ from emulator.services.operations import Operations
 OPERATIONS = Operations(
     "emulator.services.ec2",
     {
-        "address_attributes": (
-            "DescribeAddressesAttribute ModifyAddressAttribute ResetAddressAttribute"
+        "regions": (
+            "DescribeAccountAttributes DescribeAvailabilityZones DescribeRegions "
+            "ModifyAvailabilityZoneGroup"
         ),
-        "addresses": (
-            "AllocateAddress AssociateAddress DescribeAddresses DisassociateAddress ReleaseAddress"
-        ),
-        "classic_link": (
-            "AttachClassicLinkVpc DescribeVpcClassicLink DescribeVpcClassicLinkDnsSupport "
-            "DetachClassicLinkVpc DisableVpcClassicLink DisableVpcClassicLinkDnsSupport "
-            "EnableVpcClassicLink EnableVpcClassicLinkDnsSupport"
-        ),
-        "customer_gateways": "CreateCustomerGateway DeleteCustomerGateway DescribeCustomerGateways",
-        "defaults": "CreateDefaultSubnet CreateDefaultVpc",
-        "dhcp_options": (
-            "AssociateDhcpOptions CreateDhcpOptions DeleteDhcpOptions DescribeDhcpOptions"
-        ),
-        "ebs_settings": (
-            "DisableEbsEncryptionByDefault EnableEbsEncryptionByDefault GetEbsDefaultKmsKeyId "
-            "GetEbsEncryptionByDefault ModifyEbsDefaultKmsKeyId ResetEbsDefaultKmsKeyId"
-        ),
-        "endpoint_catalog": "DescribeVpcEndpointServices",
-        "endpoint_connections": (
+        "tags": "CreateTags DeleteTags DescribeTags",
+        "endpoints.endpoint_catalog": "DescribeVpcEndpointServices",
+        "endpoints.endpoint_connections": (
             "AcceptVpcEndpointConnections CreateVpcEndpointConnectionNotification "
-            "DeleteVpcEndpointConnectionNotifications DescribeVpcEndpointConnectionNotifications "
-            "DescribeVpcEndpointConnections ModifyVpcEndpointConnectionNotification "
-            "RejectVpcEndpointConnections"
+            "DeleteVpcEndpointConnectionNotifications "
+            "DescribeVpcEndpointConnectionNotifications DescribeVpcEndpointConnections "
+            "ModifyVpcEndpointConnectionNotification RejectVpcEndpointConnections"
         ),
-        "endpoint_services": (
+        "endpoints.endpoint_services": (
             "CreateVpcEndpointServiceConfiguration DeleteVpcEndpointServiceConfigurations "
             "DescribeVpcEndpointServiceConfigurations DescribeVpcEndpointServicePermissions "
             "ModifyVpcEndpointServiceConfiguration ModifyVpcEndpointServicePermissions "
             "StartVpcEndpointServicePrivateDnsVerification"
         ),
-        "fleets": "CreateFleet DeleteFleets DescribeFleetInstances DescribeFleets ModifyFleet",
-        "flow_logs": "CreateFlowLogs DeleteFlowLogs DescribeFlowLogs",
-        "image_attributes": (
+        "endpoints.vpc_endpoints": (
+            "CreateVpcEndpoint DeleteVpcEndpoints DescribeVpcEndpointAssociations "
+            "DescribeVpcEndpoints ModifyVpcEndpoint"
+        ),
+        "images.image_attributes": (
             "DescribeImageAttribute DisableImage DisableImageBlockPublicAccess "
             "DisableImageDeprecation EnableImage EnableImageBlockPublicAccess "
             "EnableImageDeprecation GetImageBlockPublicAccessState ModifyImageAttribute "
             "ResetImageAttribute"
         ),
-        "image_creation": (
+        "images.image_creation": (
             "CopyImage CreateImage DeregisterImage DisableImageDeregistrationProtection "
             "EnableImageDeregistrationProtection RegisterImage"
         ),
-        "images": "DescribeImages",
-        "instance_types": "DescribeInstanceTypeOfferings DescribeInstanceTypes",
-        "instances": (
-            "AssociateIamInstanceProfile DescribeIamInstanceProfileAssociations "
-            "DescribeInstanceAttribute DescribeInstanceCreditSpecifications "
-            "DescribeInstanceStatus DescribeInstances DisableSerialConsoleAccess "
-            "DisassociateIamInstanceProfile EnableSerialConsoleAccess GetConsoleOutput "
-            "GetDefaultCreditSpecification GetInstanceMetadataDefaults GetInstanceUefiData "
-            "GetLaunchTemplateData GetPasswordData GetSerialConsoleAccessStatus "
-            "ModifyDefaultCreditSpecification ModifyInstanceAttribute "
-            "ModifyInstanceCapacityReservationAttributes ModifyInstanceCpuOptions "
-            "ModifyInstanceCreditSpecification ModifyInstanceMaintenanceOptions "
-            "ModifyInstanceMetadataDefaults ModifyInstanceMetadataOptions "
-            "ModifyInstanceNetworkPerformanceOptions ModifyInstancePlacement "
-            "ModifyPrivateDnsNameOptions MonitorInstances RebootInstances "
-            "ReplaceIamInstanceProfileAssociation ResetInstanceAttribute RunInstances "
-            "SendDiagnosticInterrupt StartInstances StopInstances TerminateInstances "
+        "images.images": "DescribeImages",
+        "instances.attributes": (
+            "DescribeInstanceAttribute ModifyInstanceAttribute ResetInstanceAttribute"
+        ),
+        "instances.console": (
+            "GetConsoleOutput GetInstanceUefiData GetPasswordData SendDiagnosticInterrupt"
+        ),
+        "instances.describe": "DescribeInstanceStatus DescribeInstances",
+        "instances.launch": "RunInstances",
+        "instances.lifecycle": (
+            "MonitorInstances RebootInstances StartInstances StopInstances TerminateInstances "
             "UnmonitorInstances"
         ),
-        "internet_gateways": (
+        "instances.profiles": (
+            "AssociateIamInstanceProfile DescribeIamInstanceProfileAssociations "
+            "DisassociateIamInstanceProfile ReplaceIamInstanceProfileAssociation"
+        ),
+        "instances.settings": (
+            "DescribeInstanceCreditSpecifications DisableSerialConsoleAccess "
+            "EnableSerialConsoleAccess GetDefaultCreditSpecification "
+            "GetInstanceMetadataDefaults GetSerialConsoleAccessStatus "
+            "ModifyDefaultCreditSpecification ModifyInstanceCapacityReservationAttributes "
+            "ModifyInstanceCpuOptions ModifyInstanceCreditSpecification "
+            "ModifyInstanceMaintenanceOptions ModifyInstanceMetadataDefaults "
+            "ModifyInstanceMetadataOptions ModifyInstanceNetworkPerformanceOptions "
+            "ModifyInstancePlacement ModifyPrivateDnsNameOptions"
+        ),
+        "instances.template_data": "GetLaunchTemplateData",
+        "interfaces.address_attributes": (
+            "DescribeAddressesAttribute ModifyAddressAttribute ResetAddressAttribute"
+        ),
+        "interfaces.addresses": (
+            "AllocateAddress AssociateAddress DescribeAddresses DisassociateAddress ReleaseAddress"
+        ),
+        "interfaces.network_interface_addresses": (
+            "AssignIpv6Addresses AssignPrivateIpAddresses UnassignIpv6Addresses "
+            "UnassignPrivateIpAddresses"
+        ),
+        "interfaces.network_interface_attachments": "AttachNetworkInterface DetachNetworkInterface",
+        "interfaces.network_interface_attributes": (
+            "DescribeNetworkInterfaceAttribute ModifyNetworkInterfaceAttribute "
+            "ResetNetworkInterfaceAttribute"
+        ),
+        "interfaces.network_interface_permissions": (
+            "CreateNetworkInterfacePermission DeleteNetworkInterfacePermission "
+            "DescribeNetworkInterfacePermissions"
+        ),
+        "interfaces.network_interfaces": (
+            "CreateNetworkInterface DeleteNetworkInterface DescribeNetworkInterfaces"
+        ),
+        "launching.fleets": (
+            "CreateFleet DeleteFleets DescribeFleetInstances DescribeFleets ModifyFleet"
+        ),
+        "launching.instance_types": "DescribeInstanceTypeOfferings DescribeInstanceTypes",
+        "launching.key_pairs": "CreateKeyPair DeleteKeyPair DescribeKeyPairs ImportKeyPair",
+        "launching.launch_template_versions": (
+            "CreateLaunchTemplateVersion DeleteLaunchTemplateVersions "
+            "DescribeLaunchTemplateVersions ModifyLaunchTemplate"
+        ),
+        "launching.launch_templates": (
+            "CreateLaunchTemplate DeleteLaunchTemplate DescribeLaunchTemplates"
+        ),
+        "launching.placement_groups": (
+            "CreatePlacementGroup DeletePlacementGroup DescribePlacementGroups"
+        ),
+        "launching.spot_requests": (
+            "CancelSpotInstanceRequests CreateSpotDatafeedSubscription "
+            "DeleteSpotDatafeedSubscription DescribeSpotDatafeedSubscription "
+            "DescribeSpotInstanceRequests DescribeSpotPriceHistory RequestSpotInstances"
+        ),
+        "routing.internet_gateways": (
             "AttachInternetGateway CreateEgressOnlyInternetGateway CreateInternetGateway "
             "DeleteEgressOnlyInternetGateway DeleteInternetGateway "
             "DescribeEgressOnlyInternetGateways DescribeInternetGateways DetachInternetGateway"
         ),
-        "ipam": "GetIpamPoolAllocations",
-        "key_pairs": "CreateKeyPair DeleteKeyPair DescribeKeyPairs ImportKeyPair",
-        "launch_template_versions": (
-            "CreateLaunchTemplateVersion DeleteLaunchTemplateVersions "
-            "DescribeLaunchTemplateVersions ModifyLaunchTemplate"
-        ),
-        "launch_templates": "CreateLaunchTemplate DeleteLaunchTemplate DescribeLaunchTemplates",
-        "nat_gateway_addresses": (
+        "routing.nat_gateway_addresses": (
             "AssignPrivateNatGatewayAddress AssociateNatGatewayAddress "
             "DisassociateNatGatewayAddress UnassignPrivateNatGatewayAddress"
         ),
-        "nat_gateways": "CreateNatGateway DeleteNatGateway DescribeNatGateways",
-        "network_acl_entries": "CreateNetworkAclEntry DeleteNetworkAclEntry ReplaceNetworkAclEntry",
-        "network_acls": (
-            "CreateNetworkAcl DeleteNetworkAcl DescribeNetworkAcls ReplaceNetworkAclAssociation"
-        ),
-        "network_interface_addresses": (
-            "AssignIpv6Addresses AssignPrivateIpAddresses UnassignIpv6Addresses "
-            "UnassignPrivateIpAddresses"
-        ),
-        "network_interface_attachments": "AttachNetworkInterface DetachNetworkInterface",
-        "network_interface_attributes": (
-            "DescribeNetworkInterfaceAttribute ModifyNetworkInterfaceAttribute "
-            "ResetNetworkInterfaceAttribute"
-        ),
-        "network_interface_permissions": (
-            "CreateNetworkInterfacePermission DeleteNetworkInterfacePermission "
-            "DescribeNetworkInterfacePermissions"
-        ),
-        "network_interfaces": (
-            "CreateNetworkInterface DeleteNetworkInterface DescribeNetworkInterfaces"
-        ),
-        "placement_groups": "CreatePlacementGroup DeletePlacementGroup DescribePlacementGroups",
-        "prefix_lists": (
+        "routing.nat_gateways": "CreateNatGateway DeleteNatGateway DescribeNatGateways",
+        "routing.prefix_lists": (
             "CreateManagedPrefixList DeleteManagedPrefixList DescribeManagedPrefixLists "
             "DescribePrefixLists GetManagedPrefixListAssociations GetManagedPrefixListEntries "
             "ModifyManagedPrefixList RestoreManagedPrefixListVersion"
         ),
-        "regions": (
-            "DescribeAccountAttributes DescribeAvailabilityZones DescribeRegions "
-            "ModifyAvailabilityZoneGroup"
-        ),
-        "route_tables": (
+        "routing.route_tables": (
             "AssociateRouteTable CreateRouteTable DeleteRouteTable DescribeRouteTables "
             "DisassociateRouteTable ReplaceRouteTableAssociation"
         ),
-        "routes": (
+        "routing.routes": (
             "CreateRoute DeleteRoute DisableVgwRoutePropagation EnableVgwRoutePropagation "
             "ReplaceRoute"
         ),
-        "security_group_peers": "DescribeSecurityGroupReferences DescribeStaleSecurityGroups",
-        "security_group_rules": (
+        "security.network_acl_entries": (
+            "CreateNetworkAclEntry DeleteNetworkAclEntry ReplaceNetworkAclEntry"
+        ),
+        "security.network_acls": (
+            "CreateNetworkAcl DeleteNetworkAcl DescribeNetworkAcls ReplaceNetworkAclAssociation"
+        ),
+        "security.security_group_peers": (
+            "DescribeSecurityGroupReferences DescribeStaleSecurityGroups"
+        ),
+        "security.security_group_rules": (
             "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress "
             "DescribeSecurityGroupRules ModifySecurityGroupRules RevokeSecurityGroupEgress "
             "RevokeSecurityGroupIngress UpdateSecurityGroupRuleDescriptionsEgress "
             "UpdateSecurityGroupRuleDescriptionsIngress"
         ),
-        "security_group_vpcs": (
+        "security.security_group_vpcs": (
             "AssociateSecurityGroupVpc DescribeSecurityGroupVpcAssociations "
             "DisassociateSecurityGroupVpc"
         ),
-        "security_groups": (
+        "security.security_groups": (
             "CreateSecurityGroup DeleteSecurityGroup DescribeSecurityGroups GetSecurityGroupsForVpc"
         ),
-        "snapshot_attributes": (
+        "storage.ebs_settings": (
+            "DisableEbsEncryptionByDefault EnableEbsEncryptionByDefault GetEbsDefaultKmsKeyId "
+            "GetEbsEncryptionByDefault ModifyEbsDefaultKmsKeyId ResetEbsDefaultKmsKeyId"
+        ),
+        "storage.snapshot_attributes": (
             "DescribeSnapshotAttribute DisableSnapshotBlockPublicAccess "
             "EnableSnapshotBlockPublicAccess GetSnapshotBlockPublicAccessState "
             "ModifySnapshotAttribute ResetSnapshotAttribute"
         ),
-        "snapshot_tiers": (
+        "storage.snapshot_tiers": (
             "DescribeLockedSnapshots DescribeSnapshotTierStatus LockSnapshot ModifySnapshotTier "
             "RestoreSnapshotTier UnlockSnapshot"
         ),
-        "snapshots": "CopySnapshot CreateSnapshot CreateSnapshots DeleteSnapshot DescribeSnapshots",
-        "spot_requests": (
-            "CancelSpotInstanceRequests CreateSpotDatafeedSubscription "
-            "DeleteSpotDatafeedSubscription DescribeSpotDatafeedSubscription "
-            "DescribeSpotInstanceRequests DescribeSpotPriceHistory RequestSpotInstances"
+        "storage.snapshots": (
+            "CopySnapshot CreateSnapshot CreateSnapshots DeleteSnapshot DescribeSnapshots"
         ),
-        "subnet_attributes": (
-            "AssociateSubnetCidrBlock DisassociateSubnetCidrBlock ModifySubnetAttribute"
+        "storage.volume_modifications": "DescribeVolumesModifications ModifyVolume",
+        "storage.volume_status": (
+            "DescribeVolumeAttribute DescribeVolumeStatus EnableVolumeIO ModifyVolumeAttribute"
         ),
-        "subnets": "CreateSubnet DeleteSubnet DescribeSubnets",
-        "tags": "CreateTags DeleteTags DescribeTags",
-        "transit_gateway_associations": (
+        "storage.volumes": "AttachVolume CreateVolume DeleteVolume DescribeVolumes DetachVolume",
+        "transit.transit_gateway_associations": (
             "AssociateTransitGatewayRouteTable DisableTransitGatewayRouteTablePropagation "
             "DisassociateTransitGatewayRouteTable EnableTransitGatewayRouteTablePropagation "
             "GetTransitGatewayAttachmentPropagations GetTransitGatewayRouteTableAssociations "
             "GetTransitGatewayRouteTablePropagations"
         ),
-        "transit_gateway_attachments": "DescribeTransitGatewayAttachments",
-        "transit_gateway_peering": (
+        "transit.transit_gateway_attachments": "DescribeTransitGatewayAttachments",
+        "transit.transit_gateway_peering": (
             "AcceptTransitGatewayPeeringAttachment CreateTransitGatewayPeeringAttachment "
             "DeleteTransitGatewayPeeringAttachment DescribeTransitGatewayPeeringAttachments "
             "RejectTransitGatewayPeeringAttachment"
         ),
-        "transit_gateway_prefix_lists": (
+        "transit.transit_gateway_prefix_lists": (
             "CreateTransitGatewayPrefixListReference DeleteTransitGatewayPrefixListReference "
             "GetTransitGatewayPrefixListReferences ModifyTransitGatewayPrefixListReference"
         ),
-        "transit_gateway_routes": (
+        "transit.transit_gateway_routes": (
             "CreateTransitGatewayRoute DeleteTransitGatewayRoute ReplaceTransitGatewayRoute "
             "SearchTransitGatewayRoutes"
         ),
-        "transit_gateway_tables": (
+        "transit.transit_gateway_tables": (
             "CreateTransitGatewayRouteTable DeleteTransitGatewayRouteTable "
             "DescribeTransitGatewayRouteTables"
         ),
-        "transit_gateway_vpc_attachments": (
+        "transit.transit_gateway_vpc_attachments": (
             "AcceptTransitGatewayVpcAttachment CreateTransitGatewayVpcAttachment "
             "DeleteTransitGatewayVpcAttachment DescribeTransitGatewayVpcAttachments "
             "ModifyTransitGatewayVpcAttachment RejectTransitGatewayVpcAttachment"
         ),
-        "transit_gateways": (
+        "transit.transit_gateways": (
             "CreateTransitGateway DeleteTransitGateway DescribeTransitGateways ModifyTransitGateway"
         ),
-        "volume_modifications": "DescribeVolumesModifications ModifyVolume",
-        "volume_status": (
-            "DescribeVolumeAttribute DescribeVolumeStatus EnableVolumeIO ModifyVolumeAttribute"
+        "vpcs.classic_link": (
+            "AttachClassicLinkVpc DescribeVpcClassicLink DescribeVpcClassicLinkDnsSupport "
+            "DetachClassicLinkVpc DisableVpcClassicLink DisableVpcClassicLinkDnsSupport "
+            "EnableVpcClassicLink EnableVpcClassicLinkDnsSupport"
         ),
-        "volumes": "AttachVolume CreateVolume DeleteVolume DescribeVolumes DetachVolume",
-        "vpc_cidrs": "AssociateVpcCidrBlock DisassociateVpcCidrBlock",
-        "vpc_endpoints": (
-            "CreateVpcEndpoint DeleteVpcEndpoints DescribeVpcEndpointAssociations "
-            "DescribeVpcEndpoints ModifyVpcEndpoint"
+        "vpcs.defaults": "CreateDefaultSubnet CreateDefaultVpc",
+        "vpcs.dhcp_options": (
+            "AssociateDhcpOptions CreateDhcpOptions DeleteDhcpOptions DescribeDhcpOptions"
         ),
-        "vpc_lifecycle": "CreateVpc DeleteVpc",
-        "vpc_peering": (
+        "vpcs.flow_logs": "CreateFlowLogs DeleteFlowLogs DescribeFlowLogs",
+        "vpcs.ipam": "GetIpamPoolAllocations",
+        "vpcs.subnet_attributes": (
+            "AssociateSubnetCidrBlock DisassociateSubnetCidrBlock ModifySubnetAttribute"
+        ),
+        "vpcs.subnets": "CreateSubnet DeleteSubnet DescribeSubnets",
+        "vpcs.vpc_cidrs": "AssociateVpcCidrBlock DisassociateVpcCidrBlock",
+        "vpcs.vpc_lifecycle": "CreateVpc DeleteVpc",
+        "vpcs.vpc_peering": (
             "AcceptVpcPeeringConnection CreateVpcPeeringConnection DeleteVpcPeeringConnection "
             "DescribeVpcPeeringConnections ModifyVpcPeeringConnectionOptions "
             "RejectVpcPeeringConnection"
         ),
-        "vpcs": "DescribeVpcAttribute DescribeVpcs ModifyVpcAttribute ModifyVpcTenancy",
-        "vpn_connections": "CreateVpnConnection DeleteVpnConnection DescribeVpnConnections",
-        "vpn_gateways": (
+        "vpcs.vpcs": "DescribeVpcAttribute DescribeVpcs ModifyVpcAttribute ModifyVpcTenancy",
+        "vpn.customer_gateways": (
+            "CreateCustomerGateway DeleteCustomerGateway DescribeCustomerGateways"
+        ),
+        "vpn.vpn_connections": "CreateVpnConnection DeleteVpnConnection DescribeVpnConnections",
+        "vpn.vpn_gateways": (
             "AttachVpnGateway CreateVpnGateway DeleteVpnGateway DescribeVpnGateways "
             "DetachVpnGateway"
         ),
-        "vpn_modifications": (
+        "vpn.vpn_modifications": (
             "CreateVpnConnectionRoute DeleteVpnConnectionRoute ModifyVpnConnection "
             "ModifyVpnConnectionOptions ModifyVpnTunnelCertificate ModifyVpnTunnelOptions"
         ),

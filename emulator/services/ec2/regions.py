@@ -12,8 +12,8 @@ from emulator.catalog import regions as catalog
 from emulator.core.errors import AwsError
 from emulator.model.row import Row
 from emulator.services.call import Call, Handler
-from emulator.services.ec2.subnets import ZONE_GROUPS_SETTING
-from emulator.services.ec2.vpcs import default_vpc
+from emulator.services.ec2.vpcs.subnets import ZONE_GROUPS_SETTING
+from emulator.services.ec2.vpcs.vpcs import default_vpc
 from emulator.services.filters import Field, select
 from emulator.state.store import Region
 from emulator.wire.service import load

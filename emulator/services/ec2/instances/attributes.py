@@ -29,7 +29,7 @@ from emulator.services.ec2.instances.views import (
     primary,
     volumes,
 )
-from emulator.services.ec2.security_groups import groups_for
+from emulator.services.ec2.security.security_groups import groups_for
 from emulator.state.store import Region
 
 if TYPE_CHECKING:

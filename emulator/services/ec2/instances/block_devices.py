@@ -13,9 +13,9 @@ import attrs
 from emulator.core.errors import AwsError
 from emulator.model.image import BlockDevice, Image
 from emulator.model.volume import Snapshot
-from emulator.services.ec2.ebs_settings import encryption
 from emulator.services.ec2.nouns import NOUNS
-from emulator.services.ec2.volume_types import check_volume
+from emulator.services.ec2.storage.ebs_settings import encryption
+from emulator.services.ec2.storage.volume_types import check_volume
 from emulator.state.store import Region
 
 MAX_DEVICES = 128

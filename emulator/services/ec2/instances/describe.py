@@ -11,7 +11,7 @@ from emulator.services.call import Call, Handler
 from emulator.services.ec2.instances.kind import INSTANCE
 from emulator.services.ec2.instances.views import STATE_CODES, STATES, shown
 from emulator.services.ec2.kind import Kind
-from emulator.services.ec2.subnets import zone_id
+from emulator.services.ec2.vpcs.subnets import zone_id
 from emulator.services.filters import Field, Value
 from emulator.services.pages import page_of_rows
 from emulator.state.store import Region

@@ -22,7 +22,7 @@ from emulator.services.ec2.instances.views import (
     primary,
     public_address,
 )
-from emulator.services.ec2.subnets import zone_id
+from emulator.services.ec2.vpcs.subnets import zone_id
 from emulator.services.filters import Field, Value
 from emulator.state.store import Region
 from emulator.wire.scalar import iso8601

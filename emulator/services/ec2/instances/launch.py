@@ -13,7 +13,6 @@ from emulator.model.instance import Instance, Reservation
 from emulator.model.spot import SpotRequest
 from emulator.model.volume import Volume
 from emulator.services.call import Call, Handler, Renewable
-from emulator.services.ec2 import network_interfaces, volumes
 from emulator.services.ec2.instances.launch_xml import Launched, launched_xml
 from emulator.services.ec2.instances.machines import begin_launches, specification
 from emulator.services.ec2.instances.plan import LaunchPlan, launch_plan
@@ -21,6 +20,8 @@ from emulator.services.ec2.instances.profiles import give_profile, release_profi
 from emulator.services.ec2.instances.spot import fulfil, open_request, request_of
 from emulator.services.ec2.instances.templates import with_template
 from emulator.services.ec2.instances.views import as_launched, instance_xml, interfaces
+from emulator.services.ec2.interfaces import network_interfaces
+from emulator.services.ec2.storage import volumes
 from emulator.state.store import Region
 
 if TYPE_CHECKING:

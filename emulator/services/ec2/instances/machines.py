@@ -14,10 +14,11 @@ from twisted.logger import Logger
 
 from emulator.model.instance import Instance, Reservation
 from emulator.services.call import World
-from emulator.services.ec2 import network_interfaces, volumes
 from emulator.services.ec2.instances import spot
 from emulator.services.ec2.instances.profiles import release_profile
 from emulator.services.ec2.instances.views import elastic_addresses, primary, private_dns_name
+from emulator.services.ec2.interfaces import network_interfaces
+from emulator.services.ec2.storage import volumes
 from emulator.state.store import Region
 from emulator.vm.interface import Guest, LaunchesAtOnce, LaunchSpec, VMError
 

@@ -13,11 +13,11 @@ from emulator.catalog.regions import zones
 from emulator.core.errors import AwsError
 from emulator.model.network_interface import NetworkInterface
 from emulator.model.vpc import Subnet
-from emulator.services.ec2.network_interface_views import NETWORK_INTERFACE
-from emulator.services.ec2.network_interfaces import MAX_ADDRESSES
-from emulator.services.ec2.security_groups import groups_for
-from emulator.services.ec2.subnets import SUBNET
-from emulator.services.ec2.vpcs import default_vpc
+from emulator.services.ec2.interfaces.network_interface_views import NETWORK_INTERFACE
+from emulator.services.ec2.interfaces.network_interfaces import MAX_ADDRESSES
+from emulator.services.ec2.security.security_groups import groups_for
+from emulator.services.ec2.vpcs.subnets import SUBNET
+from emulator.services.ec2.vpcs.vpcs import default_vpc
 from emulator.state.store import Region
 
 

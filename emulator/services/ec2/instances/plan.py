@@ -20,15 +20,15 @@ from emulator.model.instance import LaunchOptions
 from emulator.model.row import NO_TAGS
 from emulator.net.addresses import available
 from emulator.services.call import Call
-from emulator.services.ec2.images import launchable
+from emulator.services.ec2.images.images import launchable
 from emulator.services.ec2.instances import options
 from emulator.services.ec2.instances.block_devices import planned_devices
 from emulator.services.ec2.instances.networks import InterfacePlan, planned_interfaces
 from emulator.services.ec2.instances.profiles import Profile, instance_profile
 from emulator.services.ec2.instances.spot import SpotOrder, launch_specification, spot_order
-from emulator.services.ec2.placement_groups import PLACEMENT_GROUP, named_group
-from emulator.services.ec2.subnets import zone_id
+from emulator.services.ec2.launching.placement_groups import PLACEMENT_GROUP, named_group
 from emulator.services.ec2.tags import tags_by_type
+from emulator.services.ec2.vpcs.subnets import zone_id
 from emulator.state.store import Region
 
 DEFAULT_TYPE = "m1.small"

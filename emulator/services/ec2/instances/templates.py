@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator.model.row import NO_TAGS
 from emulator.services.call import Call
-from emulator.services.ec2.launch_template_versions import launch_parameters
+from emulator.services.ec2.launching.launch_template_versions import launch_parameters
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from emulator.model.volume import Volume, VolumeAttachment
 from emulator.model.vpc import Vpc
 from emulator.net.dns_names import private_name, public_name, resource_name
 from emulator.services.ec2.kind import tag_set
-from emulator.services.ec2.volumes import attached_to
+from emulator.services.ec2.storage.volumes import attached_to
 from emulator.state.store import Region
 from emulator.wire.service import load
 

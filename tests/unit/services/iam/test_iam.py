@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.fakes.client import Client
-from tests.unit.services.ec2.launching import Launcher
+from tests.fakes.launcher import Launcher
 
 TRUST = json.dumps(
     {

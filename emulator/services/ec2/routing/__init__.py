@@ -1,0 +1,1 @@
+"""Where packets may go: route tables and what routes lead to."""

@@ -1,0 +1,1 @@
+"""What packets may pass: security groups and network ACLs."""

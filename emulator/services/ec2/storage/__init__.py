@@ -1,0 +1,1 @@
+"""Amazon EBS: volumes, snapshots and the account's settings."""

@@ -1,0 +1,1 @@
+"""Transit gateways: attachments, route tables, routes."""

@@ -1,0 +1,1 @@
+"""Virtual private clouds: their ranges, subnets and options."""
