@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.core.errors import AwsError
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.instances.kind import INSTANCE
+from emulator.services.ec2.instances.passwords import new_password, sealed
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
@@ -20,9 +21,23 @@ def get_console_output(call: Call, params: aws.GetConsoleOutputRequestTypeDef) -
 
 
 def get_password_data(call: Call, params: aws.GetPasswordDataRequestTypeDef) -> dict[str, Any]:
-    """Return the administrator's password, which instances other than Windows do not have."""
+    """Return the administrator's password, sealed for the holder of the private key.
+
+    Only Windows has one, from its first boot on, and only with a key pair; it is made when
+    first asked for and stays. Source: API_GetPasswordData.
+    """
     instance = INSTANCE.find(call.region, params["InstanceId"])
-    return {"InstanceId": instance.id, "Timestamp": call.world.clock.now(), "PasswordData": ""}
+    if (
+        instance.password_data is None
+        and instance.password_key is not None
+        and instance.state == "running"
+    ):
+        instance.password_data = sealed(instance.password_key, new_password())
+    return {
+        "InstanceId": instance.id,
+        "Timestamp": call.world.clock.now(),
+        "PasswordData": instance.password_data or "",
+    }
 
 
 def get_instance_uefi_data(

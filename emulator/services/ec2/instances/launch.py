@@ -131,6 +131,7 @@ def _instance(
         disable_api_stop=plan.disable_api_stop,
         credit_specification=plan.credit,
         lifecycle="spot" if plan.spot else None,
+        password_key=plan.public_key if image.platform == "windows" else None,
     )
 
 

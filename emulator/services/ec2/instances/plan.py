@@ -26,6 +26,7 @@ from emulator.services.ec2.instances.block_devices import planned_devices
 from emulator.services.ec2.instances.networks import InterfacePlan, planned_interfaces
 from emulator.services.ec2.instances.profiles import Profile, instance_profile
 from emulator.services.ec2.instances.spot import SpotOrder, launch_specification, spot_order
+from emulator.services.ec2.launching.key_material import ED25519
 from emulator.services.ec2.launching.placement_groups import PLACEMENT_GROUP, named_group
 from emulator.services.ec2.tags import tags_by_type
 from emulator.services.ec2.vpcs.subnets import zone_id
@@ -100,7 +101,7 @@ def launch_plan(
     image = _image(call, params)
     info = type_for(image, params.get("InstanceType") or DEFAULT_TYPE)
     tags = _marked(tags_by_type(params, TAGGABLE), marks)
-    key = _key_pair(region, params.get("KeyName"))
+    key = _key_pair(region, params.get("KeyName"), image)
     user_data, user_data_bytes = checked_user_data(params.get("UserData"))
     profile = instance_profile(call, params.get("IamInstanceProfile"))
     interfaces = planned_interfaces(region, params, info["InstanceType"])
@@ -200,10 +201,16 @@ def boot_mode_of(image: Image, info: InstanceTypeInfo) -> str:
     return image.boot_mode
 
 
-def _key_pair(region: Region, name: str | None) -> KeyPair | None:
+def _key_pair(region: Region, name: str | None, image: Image) -> KeyPair | None:
     if not name:
         return None
     for key in region[KeyPair].where(name=name):
+        if key.key_type == ED25519 and image.platform == "windows":
+            raise AwsError(
+                "Unsupported",
+                "ED25519 key pairs are not supported with Windows AMIs. Choose a different key "
+                "pair type and try again.",
+            )
         return key
     raise AwsError("InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist")
 
