@@ -27,7 +27,7 @@ from emulator.core.threads import PooledThreads, Threads
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
-from emulator.services.registry import SERVICES, catalogues, import_common, imports
+from emulator.services.registry import SERVICES, imports, prepare_common
 from emulator.state.store import Region, State
 from emulator.vm import registry
 from emulator.vm.interface import VMManager
@@ -44,9 +44,8 @@ GRACE_SECONDS = 8.0
 # Records live long and hold no cycles worth looking for often: with Python's default of 700
 # every hundred launched instances would walk all of them.
 COLLECT_AFTER_ALLOCATIONS = 50_000
-# A start imports only what nearly everybody asks first; the facts a launch needs follow at
-# once, and the other families when whoever was waiting for the start has had an answer.
-CATALOGUES_AFTER_SECONDS = 0.02
+# A start imports only what nearly everybody asks first; the other families follow when
+# whoever was waiting for the start has had an answer.
 FAMILIES_AFTER_SECONDS = 2.0
 WARM_UP_PAUSE_SECONDS = 0.01
 
@@ -114,7 +113,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     from twisted.internet import reactor as installed  # noqa: PLC0415, TID251 - the one place
 
     reactor: Any = installed  # several interfaces at once, which its type does not say
-    import_common()
+    prepare_common()
     clock = Clock.starting_at(reactor, datetime.now(UTC))  # noqa: TID251 - where time comes in
     log.begin(sys.stdout, config.level, clock.now)
     chosen = registry.choose(config.ec2_vm_manager)
@@ -162,7 +161,6 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     )
     logger.info("VM manager: {name} ({reason})", name=chosen.manager.name, reason=chosen.reason)
     reactor.callWhenRunning(_greet, welcome(addresses[0].url))
-    clock.call_later(CATALOGUES_AFTER_SECONDS, _warm_up, clock, catalogues())
     clock.call_later(FAMILIES_AFTER_SECONDS, _warm_up, clock, imports())
     gc.set_threshold(COLLECT_AFTER_ALLOCATIONS, 20, 100)
     reactor.run()

@@ -8,7 +8,6 @@ by themselves, its upper half for Elastic IP addresses. Tunnels of VPN connectio
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from ipaddress import IPv4Network
 from random import Random
@@ -27,12 +26,13 @@ def choose(pool: IPv4Network, random: Random, in_use: Callable[[str], bool]) -> 
         AwsError: InsufficientAddressCapacity when there is none.
     """
     first, count = int(pool.network_address), pool.num_addresses
-    start = random.randrange(count)
+    start = int(random.random() * count)
     for step in range(count):
         # The first and last address of the pool would look like a network and a broadcast.
         offset = (start + step) % count
         if 0 < offset < count - 1:
-            address = str(ipaddress.IPv4Address(first + offset))
+            number = first + offset
+            address = f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
             if not in_use(address):
                 return address
     raise AwsError(

@@ -13,6 +13,7 @@ from emulator.catalog.regions import DEFAULT_REGION
 from emulator.services import ec2, iam, sts
 from emulator.services.call import Handler
 from emulator.services.operations import Operations
+from emulator.wire.service import load
 
 _LEAVES = ("emulator.model", "emulator.net", "emulator.catalog")
 
@@ -27,17 +28,14 @@ SERVICES: Mapping[str, Mapping[str, Handler]] = {
 _COMMON = ("DescribeRegions", "DescribeInstances", "RunInstances")
 
 
-def import_common() -> None:
-    """Import the operations that must not make anybody wait."""
+def prepare_common() -> None:
+    """Make ready what must not keep anybody waiting: operations, and the facts of a launch."""
     for name in _COMMON:
         _ = ec2.OPERATIONS[name]
+        load("ec2").operation(name)
     import_module("emulator.services.ec2.vpcs.defaults")
-
-
-def catalogues() -> Iterator[Callable[[], object]]:
-    """Return what reads the facts that the first launch needs."""
-    yield instance_types
-    yield partial(stock_images, DEFAULT_REGION)
+    instance_types()
+    stock_images(DEFAULT_REGION)
 
 
 def imports() -> Iterator[Callable[[], object]]:

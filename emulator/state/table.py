@@ -166,7 +166,9 @@ class Table(Watcher, Generic[R]):
         self._rows[row.id] = row
         row.watcher = self
         for name, index in self._indexes.items():
-            self._enter(index, getattr(row, name), row)
+            value = getattr(row, name)
+            if value is not None:
+                self._enter(index, value, row)
         if self.readers:
             drop(self)
         return row
@@ -186,7 +188,8 @@ class Table(Watcher, Generic[R]):
         """Return the rows whose one indexed field has (or contains) this value.
 
         Args:
-            wanted: exactly one ``field=value``; the field is in the kind's INDEXES.
+            wanted: exactly one ``field=value``; the field is in the kind's INDEXES and the
+                value is not None, which is not indexed.
         """
         ((name, value),) = wanted.items()
         index = self._indexes[name]
@@ -215,7 +218,8 @@ class Table(Watcher, Generic[R]):
         index = self._indexes.get(name)
         if index is not None:
             self._leave(index, getattr(row, name), row)
-            self._enter(index, value, row)
+            if value is not None:
+                self._enter(index, value, row)
 
     def changed(self, row: Row) -> None:
         """Drop the row's rendering, and every rendering that shows some of it."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from emulator.catalog.images import StockImage, stock_images
+from emulator.catalog.images import StockImage, stock_image, stock_images
 from emulator.core.errors import AwsError
 from emulator.model.image import BlockDevice, Image
 from emulator.services.call import Call, Handler
@@ -219,6 +219,12 @@ def stocked(region: Region) -> Region:
     return region
 
 
+def _one_stocked(region: Region, image_id: str) -> Image | None:
+    """Put one stock image in its table: a launch needs no more, and there are hundreds."""
+    stock = None if STOCKED in region.settings else stock_image(region.name, image_id)
+    return region[Image].add(_stock_row(stock)) if stock is not None else None
+
+
 def _shares(image: Image, account: str) -> bool:
     """Tell whether an image of another account may be used by this one."""
     return image.state in ("available", "pending") and (
@@ -235,7 +241,7 @@ def _shared(home: Region, account: str) -> list[Image]:
 
 def find_visible(region: Region, state: State | None, image_id: str) -> Image | None:
     """Return an image that the account may use: stock, its own, or one shared with it."""
-    image = stocked(region)[Image].get(image_id)
+    image = region[Image].get(image_id) or _one_stocked(region, image_id)
     if image is not None or state is None:
         return image
     for home in neighbours(state, region):

@@ -68,9 +68,10 @@ def _launched(call: Call, plan: LaunchPlan) -> list[Launched]:
     region[Reservation].add(reservation)
     instances: list[Instance] = []
     launched: list[Launched] = []
+    shared = _shared_fields(plan, reservation, now)
     try:
         for index in range(plan.count):
-            instance = _instance(call, plan, reservation, index, now)
+            instance = Instance(id=call.new_id(Instance), launch_index=index, **shared)
             instances.append(region[Instance].add(instance))
             launched.append(_equipped(call, plan, instance, now))
     except BaseException:
@@ -89,50 +90,47 @@ def _launched(call: Call, plan: LaunchPlan) -> list[Launched]:
     return launched
 
 
-def _instance(
-    call: Call, plan: LaunchPlan, reservation: Reservation, index: int, now: datetime
-) -> Instance:
+def _shared_fields(plan: LaunchPlan, reservation: Reservation, now: datetime) -> dict[str, Any]:
+    """Return what every instance of a launch has alike."""
     image, subnet = plan.image, plan.interfaces[0].subnet
-    return Instance(
-        id=call.new_id(Instance),
-        tags=plan.tags_of("instance"),
-        state="pending",
-        reservation_id=reservation.id,
-        launch_index=index,
-        image_id=image.id,
-        instance_type=plan.info["InstanceType"],
-        vpc_id=subnet.vpc_id,
-        subnet_id=subnet.id,
-        availability_zone=subnet.availability_zone,
-        launched_at=now,
-        architecture=image.architecture,
-        root_device_name=image.root_device_name,
-        root_device_type=image.root_device_type,
-        options=plan.options,
-        key_name=plan.key_name,
-        user_data=plan.user_data,
-        ebs_optimized=plan.ebs_optimized,
-        ena_support=image.ena_support,
-        monitoring=plan.monitoring,
-        virtualization_type=image.virtualization_type,
-        hypervisor=image.hypervisor,
-        platform=image.platform,
-        platform_details=image.platform_details,
-        usage_operation=image.usage_operation,
-        boot_mode=image.boot_mode,
-        current_boot_mode=plan.current_boot_mode,
-        sriov_net_support=image.sriov_net_support,
-        kernel_id=plan.kernel_id,
-        ramdisk_id=plan.ramdisk_id,
-        tpm_support=image.tpm_support,
-        client_token=plan.client_token,
-        shutdown_behavior=plan.shutdown_behavior,
-        disable_api_termination=plan.disable_api_termination,
-        disable_api_stop=plan.disable_api_stop,
-        credit_specification=plan.credit,
-        lifecycle="spot" if plan.spot else None,
-        password_key=plan.public_key if image.platform == "windows" else None,
-    )
+    return {
+        "tags": plan.tags_of("instance"),
+        "state": "pending",
+        "reservation_id": reservation.id,
+        "image_id": image.id,
+        "instance_type": plan.info["InstanceType"],
+        "vpc_id": subnet.vpc_id,
+        "subnet_id": subnet.id,
+        "availability_zone": subnet.availability_zone,
+        "launched_at": now,
+        "architecture": image.architecture,
+        "root_device_name": image.root_device_name,
+        "root_device_type": image.root_device_type,
+        "options": plan.options,
+        "key_name": plan.key_name,
+        "user_data": plan.user_data,
+        "ebs_optimized": plan.ebs_optimized,
+        "ena_support": image.ena_support,
+        "monitoring": plan.monitoring,
+        "virtualization_type": image.virtualization_type,
+        "hypervisor": image.hypervisor,
+        "platform": image.platform,
+        "platform_details": image.platform_details,
+        "usage_operation": image.usage_operation,
+        "boot_mode": image.boot_mode,
+        "current_boot_mode": plan.current_boot_mode,
+        "sriov_net_support": image.sriov_net_support,
+        "kernel_id": plan.kernel_id,
+        "ramdisk_id": plan.ramdisk_id,
+        "tpm_support": image.tpm_support,
+        "client_token": plan.client_token,
+        "shutdown_behavior": plan.shutdown_behavior,
+        "disable_api_termination": plan.disable_api_termination,
+        "disable_api_stop": plan.disable_api_stop,
+        "credit_specification": plan.credit,
+        "lifecycle": "spot" if plan.spot else None,
+        "password_key": plan.public_key if image.platform == "windows" else None,
+    }
 
 
 def _equipped(call: Call, plan: LaunchPlan, instance: Instance, now: datetime) -> Launched:
@@ -175,6 +173,7 @@ def _equipped(call: Call, plan: LaunchPlan, instance: Instance, now: datetime) -
                 device_index=wanted.device_index,
                 delete_on_termination=wanted.delete_on_termination,
                 network_card_index=wanted.network_card_index,
+                at=now,
             ),
             auto_public_ip=wanted.public_ip,
         )

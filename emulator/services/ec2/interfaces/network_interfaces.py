@@ -7,6 +7,7 @@ What instances, NAT gateways and endpoints need of interfaces is here too: they 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -155,12 +156,13 @@ def new_attachment(
     delete_on_termination: bool,
     network_card_index: int = 0,
     status: str = "attached",
+    at: datetime | None = None,
 ) -> Attachment:
-    """Return a place in an instance of the region's account, taken now."""
+    """Return a place in an instance of the region's account, taken now unless told ``at``."""
     return Attachment(
         id=world.ids.resource("eni-attach"),
         device_index=device_index,
-        attached_at=world.clock.now(),
+        attached_at=at or world.clock.now(),
         status=status,
         delete_on_termination=delete_on_termination,
         network_card_index=network_card_index,
