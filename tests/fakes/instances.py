@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emulator.model.instance import Instance, LaunchOptions
-from emulator.model.volume import Volume
+from emulator.model.volume import Volume, VolumeAttachment
 from emulator.services.ec2.images import images
 from emulator.services.ec2.storage import volumes
 from tests.fakes.client import Client
@@ -43,15 +43,15 @@ def running_instance(
     )
     region[Instance].add(instance)
     for device in (root, *data):
-        volumes.new_volume(
-            world,
+        fields = volumes.volume_fields(
             region,
             size_gib=8,
             volume_type="gp3",
             availability_zone=zone,
             snapshot_id="snap-1" if device == root else None,
-            disk_of=volumes.DiskOf(instance.id, device, device == root),
         )
+        place = VolumeAttachment(device, world.clock.now(), "attached", device == root)
+        volumes.disk_at_launch(world, region, fields, instance.id, place)
     return instance
 
 

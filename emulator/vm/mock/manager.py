@@ -23,9 +23,9 @@ class MockManager(VMManager):
         """Note one running guest."""
         return self._up(spec.instance_id)
 
-    def launch_now(self, spec: LaunchSpec) -> Guest:
+    def launch_now(self, instance_id: str) -> Guest:
         """Note one running guest."""
-        return self._up(spec.instance_id)
+        return self._up(instance_id)
 
     async def start(self, instance_id: str) -> Guest:
         """Note that the guest is up."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
 from emulator.core.errors import AwsError
 from emulator.model.instance import Instance, Reservation
 from emulator.model.spot import SpotRequest
-from emulator.model.volume import Volume
+from emulator.model.volume import Volume, VolumeAttachment
 from emulator.services.call import Call, Handler, Renewable
 from emulator.services.ec2.instances.launch_xml import Launched, launched_xml
-from emulator.services.ec2.instances.machines import begin_launches, specification
+from emulator.services.ec2.instances.machines import begin_launches
 from emulator.services.ec2.instances.plan import LaunchPlan, launch_plan
 from emulator.services.ec2.instances.profiles import give_profile, release_profile
 from emulator.services.ec2.instances.spot import fulfil, open_request, request_of
@@ -68,12 +68,12 @@ def _launched(call: Call, plan: LaunchPlan) -> list[Launched]:
     region[Reservation].add(reservation)
     instances: list[Instance] = []
     launched: list[Launched] = []
-    shared = _shared_fields(plan, reservation, now)
+    shared, disks = _shared_fields(plan, reservation, now), _disks(region, plan, now)
     try:
         for index in range(plan.count):
             instance = Instance(id=call.new_id(Instance), launch_index=index, **shared)
             instances.append(region[Instance].add(instance))
-            launched.append(_equipped(call, plan, instance, now))
+            launched.append(_equipped(call, plan, instance, disks, now))
     except BaseException:
         for instance in instances:
             _undo(call, plan, instance)
@@ -82,11 +82,7 @@ def _launched(call: Call, plan: LaunchPlan) -> list[Launched]:
     if plan.spot is not None:
         for instance in instances:
             fulfil(call.world, region[SpotRequest][instance.spot_request_id or ""], instance)
-    begin_launches(
-        call.world,
-        region,
-        [(one.instance, specification(region, one, plan)) for one in launched],
-    )
+    begin_launches(call.world, region, plan, launched)
     return launched
 
 
@@ -133,9 +129,36 @@ def _shared_fields(plan: LaunchPlan, reservation: Reservation, now: datetime) ->
     }
 
 
-def _equipped(call: Call, plan: LaunchPlan, instance: Instance, now: datetime) -> Launched:
+Disk: TypeAlias = tuple[Mapping[str, Any], VolumeAttachment]
+
+
+def _disks(region: Region, plan: LaunchPlan, now: datetime) -> list[Disk]:
+    """Return what the disks of every instance of a launch have alike."""
+    return [
+        (
+            volumes.volume_fields(
+                region,
+                size_gib=device.size_gib or 0,
+                volume_type=device.volume_type,
+                availability_zone=plan.interfaces[0].subnet.availability_zone,
+                snapshot_id=device.snapshot_id,
+                encrypted=device.encrypted,
+                kms_key_id=device.kms_key_id,
+                iops=device.iops,
+                throughput_mibps=device.throughput_mibps,
+                tags=plan.tags_of("volume"),
+            ),
+            VolumeAttachment(device.device_name, now, "attached", device.delete_on_termination),
+        )
+        for device in plan.devices
+    ]
+
+
+def _equipped(
+    call: Call, plan: LaunchPlan, instance: Instance, disks: Sequence[Disk], now: datetime
+) -> Launched:
     """Give a new instance its interfaces, volumes and profile."""
-    own_interfaces, own_volumes = [], []
+    own_interfaces = []
     world, region = call.world, call.region
     tags = plan.tags_of("network-interface")
     for wanted in plan.interfaces:
@@ -178,22 +201,10 @@ def _equipped(call: Call, plan: LaunchPlan, instance: Instance, now: datetime) -
             auto_public_ip=wanted.public_ip,
         )
         own_interfaces.append(interface)
-    for device in plan.devices:
-        volume = volumes.new_volume(
-            world,
-            region,
-            size_gib=device.size_gib or 0,
-            volume_type=device.volume_type,
-            availability_zone=instance.availability_zone,
-            snapshot_id=device.snapshot_id,
-            encrypted=device.encrypted,
-            kms_key_id=device.kms_key_id,
-            iops=device.iops,
-            throughput_mibps=device.throughput_mibps,
-            tags=plan.tags_of("volume"),
-            disk_of=volumes.DiskOf(instance.id, device.device_name, device.delete_on_termination),
-        )
-        own_volumes.append(volume)
+    own_volumes = [
+        volumes.disk_at_launch(world, region, fields, instance.id, attachment)
+        for fields, attachment in disks
+    ]
     if plan.spot is not None:
         request = plan.spot.request or open_request(call, plan.spot)
         instance.spot_request_id = request.id

@@ -67,19 +67,21 @@ def specification(region: Region, launched: Launched, plan: LaunchPlan) -> Launc
 
 
 def begin_launches(
-    world: World, region: Region, launches: Sequence[tuple[Instance, LaunchSpec]]
+    world: World, region: Region, plan: LaunchPlan, launched: Sequence[Launched]
 ) -> None:
-    """Start machines once the present request is answered."""
+    """Run machines for new instances once the present request is answered."""
 
     def begin() -> None:
         manager = world.machines
-        at_once = manager if isinstance(manager, LaunchesAtOnce) else None
-        for instance, spec in launches:
-            if at_once is not None:
-                _now_running(world, region, instance, at_once.launch_now(spec))
-                continue
+        if isinstance(manager, LaunchesAtOnce):
+            for one in launched:
+                instance_id = one.instance.id
+                _now_running(world, region, one.instance, manager.launch_now(instance_id))
+            return
+        for one in launched:
             world.background.start(
-                f"launching {instance.id}", _launch(world, region, instance, spec)
+                f"launching {one.instance.id}",
+                _launch(world, region, one.instance, specification(region, one, plan)),
             )
 
     world.later(0, "launching instances", begin)

@@ -154,17 +154,7 @@ VOLUME = Kind(
 )
 
 
-@attrs.frozen
-class DiskOf:
-    """The place of a volume that is made for an instance being launched."""
-
-    instance_id: str
-    device: str
-    delete_on_termination: bool
-
-
-def new_volume(
-    world: World,
+def volume_fields(
     region: Region,
     *,
     size_gib: int,
@@ -176,43 +166,75 @@ def new_volume(
     iops: int | None = None,
     throughput_mibps: int | None = None,
     tags: Mapping[str, str] = NO_TAGS,
-    disk_of: DiskOf | None = None,
-) -> Volume:
-    """Return a new volume, in the table already.
+) -> dict[str, Any]:
+    """Return what volumes of these settings have alike.
 
-    The caller has checked its settings (``volume_types.check_volume``). It is in use as the
-    disk of the instance being launched, or ``creating``; then the caller goes on with
-    ``world.settle(volume, "available")``. It is encrypted when asked to, when a key is
-    named, when its snapshot is, or when the region encrypts by default.
+    The caller has checked the settings (``volume_types.check_volume``). A volume is
+    encrypted when asked to, when a key is named, when its snapshot is, or when the region
+    encrypts by default.
     """
-    now = world.clock.now()
-    attachment = None
-    if disk_of is not None:
-        attachment = VolumeAttachment(
-            disk_of.device, now, "attached", disk_of.delete_on_termination
-        )
     snapshot = region[Snapshot].get(snapshot_id)
     if snapshot is not None and snapshot.encrypted:
         encrypted = True
         kms_key_id = kms_key_id or snapshot.kms_key_id
     if encrypted or kms_key_id is not None or encrypts_by_default(region):
         encrypted, kms_key_id = True, kms_key_arn(region, kms_key_id)
+    return {
+        "tags": tags,
+        "size_gib": size_gib,
+        "volume_type": volume_type,
+        "availability_zone": availability_zone,
+        "iops": iops_of(volume_type, size_gib, iops),
+        "throughput_mibps": throughput_of(volume_type, throughput_mibps),
+        "encrypted": encrypted,
+        "kms_key_id": kms_key_id,
+        "snapshot_id": snapshot_id,
+    }
+
+
+def new_volume(world: World, region: Region, **settings: Any) -> Volume:
+    """Return a new volume in state ``creating``, in the table already.
+
+    Args:
+        world: gives the id and the time.
+        region: where it is.
+        settings: those of ``volume_fields``.
+    """
+    fields = volume_fields(region, **settings)
     return region[Volume].add(
         Volume(
             id=world.ids.resource("vol"),
-            tags=tags,
-            state="creating" if attachment is None else "in-use",
-            size_gib=size_gib,
-            volume_type=volume_type,
-            availability_zone=availability_zone,
-            created_at=now,
-            iops=iops_of(volume_type, size_gib, iops),
-            throughput_mibps=throughput_of(volume_type, throughput_mibps),
-            encrypted=encrypted,
-            kms_key_id=kms_key_id,
-            snapshot_id=snapshot_id,
-            instance_id=disk_of.instance_id if disk_of is not None else None,
+            state="creating",
+            created_at=world.clock.now(),
+            **fields,
+        )
+    )
+
+
+def disk_at_launch(
+    world: World,
+    region: Region,
+    fields: Mapping[str, Any],
+    instance_id: str,
+    attachment: VolumeAttachment,
+) -> Volume:
+    """Return a new volume that is in use as the disk of an instance being launched.
+
+    Args:
+        world: gives the id.
+        region: where it is.
+        fields: from ``volume_fields``, the same for every instance of a launch.
+        instance_id: whose disk it is.
+        attachment: its place there, the same for every instance of a launch.
+    """
+    return region[Volume].add(
+        Volume(
+            id=world.ids.resource("vol"),
+            state="in-use",
+            created_at=attachment.attached_at,
+            instance_id=instance_id,
             attachment=attachment,
+            **fields,
         )
     )
 
