@@ -95,7 +95,8 @@ def assert_indexes(region: Region) -> None:
         for name in kind.INDEXES:
             for row in table:
                 value = getattr(row, name)
-                for key in value if isinstance(value, tuple) else (value,):
+                keys = value if isinstance(value, tuple) else (value,)
+                for key in [key for key in keys if key is not None]:
                     assert row in table.where(**{name: key}), (kind, name, row.id)
             for key, bucket in table._indexes[name].items():
                 for row_id, row in bucket.rows.items():
