@@ -18,7 +18,7 @@ from botocore.model import OperationModel, Shape
 from twisted.logger import LogLevel, globalLogPublisher
 
 from emulator.services.ec2.kind import Kind
-from emulator.services.registry import SERVICES
+from emulator.services.registry import SERVICES, imports
 from emulator.state.store import Region
 from tests.fakes.client import Client, model
 from tests.fakes.creations import CHANGES, CREATIONS, PUBLIC_KEY, furnish
@@ -314,6 +314,8 @@ def count_of_rows(client: Client) -> dict[str, int]:
 def _kinds() -> list[Kind[Any]]:
     """Return the kinds of every family, whichever of its modules declares them."""
     found: list[Kind[Any]] = []
+    for load in imports():
+        load()
     for name, module in list(sys.modules.items()):
         if name.startswith("emulator.services."):
             for value in vars(module).values():
