@@ -13,6 +13,7 @@ from emulator.catalog.regions import zones
 from emulator.core.errors import AwsError
 from emulator.model.network_interface import NetworkInterface
 from emulator.model.vpc import Subnet
+from emulator.net.addresses import available
 from emulator.services.ec2.interfaces.network_interface_views import NETWORK_INTERFACE
 from emulator.services.ec2.interfaces.network_interfaces import MAX_ADDRESSES
 from emulator.services.ec2.security.security_groups import groups_for
@@ -102,8 +103,35 @@ def check_offered(region: Region, instance_type: str, zone: str) -> None:
     )
 
 
-def default_subnet(region: Region, zone: str | None, instance_type: str) -> Subnet:
-    """Return the default VPC's subnet in a zone, or in the first zone that has the type.
+@attrs.frozen
+class Wish:
+    """What a launch asks of the default subnet that is chosen for it.
+
+    Attributes:
+        zone: the only one it may be in, if the request names one.
+        addresses: for all the instances it would like.
+    """
+
+    zone: str | None
+    instance_type: str
+    addresses: int = 1
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any], zone: str | None, instance_type: str) -> Wish:
+        """Return the wish of a request in RunInstances' shape."""
+        each = 0
+        items: Sequence[Mapping[str, Any]] = params.get("NetworkInterfaces") or ({},)
+        for item in items:
+            if not item.get("NetworkInterfaceId") and not item.get("SubnetId"):
+                named = len(item.get("PrivateIpAddresses") or ())
+                each += max(1, named) + (item.get("SecondaryPrivateIpAddressCount") or 0)
+        return cls(zone, instance_type, each * params["MaxCount"])
+
+
+def default_subnet(region: Region, wish: Wish) -> Subnet:
+    """Return the default VPC's first subnet that has the type and room for the whole launch.
+
+    Where none has room for all of it, the roomiest is taken.
 
     Raises:
         AwsError: VPCIdNotSpecified without a default VPC, MissingInput without such a subnet.
@@ -114,19 +142,21 @@ def default_subnet(region: Region, zone: str | None, instance_type: str) -> Subn
     subnets = [
         subnet
         for subnet in region[Subnet].where(vpc_id=vpc.id)
-        if subnet.default_for_az and zone in (None, subnet.availability_zone)
+        if subnet.default_for_az and wish.zone in (None, subnet.availability_zone)
     ]
     if not subnets:
-        where = f" in the availability zone '{zone}'" if zone else ""
+        where = f" in the availability zone '{wish.zone}'" if wish.zone else ""
         raise AwsError(
             "MissingInput",
             f"No subnets found for the default VPC '{vpc.id}'{where}. Please specify a subnet.",
         )
     subnets.sort(key=lambda subnet: subnet.availability_zone)
-    for subnet in subnets:
-        if instance_type in offered_in(region.name, subnet.availability_zone):
-            return subnet
-    return subnets[0]
+    fitting = [
+        subnet
+        for subnet in subnets
+        if wish.instance_type in offered_in(region.name, subnet.availability_zone)
+    ]
+    return max(fitting or subnets, key=lambda subnet: min(available(subnet), wish.addresses))
 
 
 def _check_exclusive(params: Mapping[str, Any]) -> None:
@@ -153,12 +183,8 @@ def planned_interfaces(
         AwsError: for networks, groups and addresses that AWS would refuse.
     """
     zone = zone_of(region, params.get("Placement") or {})
-    given = params.get("NetworkInterfaces")
-    plans = (
-        _several(region, params, given, zone, instance_type)
-        if given
-        else (_one(region, params, zone, instance_type),)
-    )
+    wish, given = Wish.of(params, zone, instance_type), params.get("NetworkInterfaces")
+    plans = _several(region, params, given, wish) if given else (_one(region, params, wish),)
     first = plans[0].subnet
     if zone is not None and first.availability_zone != zone:
         raise _combination(
@@ -169,15 +195,11 @@ def planned_interfaces(
     return plans
 
 
-def _one(
-    region: Region, params: Mapping[str, Any], zone: str | None, instance_type: str
-) -> InterfacePlan:
+def _one(region: Region, params: Mapping[str, Any], wish: Wish) -> InterfacePlan:
     subnet_id, names = params.get("SubnetId"), params.get("SecurityGroups") or ()
     if subnet_id and names:
         raise _combination("The parameter groupName cannot be used with the parameter subnet")
-    subnet = (
-        SUBNET.find(region, subnet_id) if subnet_id else default_subnet(region, zone, instance_type)
-    )
+    subnet = SUBNET.find(region, subnet_id) if subnet_id else default_subnet(region, wish)
     ipv6 = tuple(item.get("Ipv6Address") or "" for item in params.get("Ipv6Addresses") or ())
     plan = InterfacePlan(
         subnet,
@@ -211,8 +233,7 @@ def _several(
     region: Region,
     params: Mapping[str, Any],
     given: Sequence[Mapping[str, Any]],
-    zone: str | None,
-    instance_type: str,
+    wish: Wish,
 ) -> tuple[InterfacePlan, ...]:
     _check_exclusive(params)
     plans = []
@@ -222,7 +243,7 @@ def _several(
                 "The associatePublicIPAddress parameter cannot be specified when launching with "
                 "multiple network interfaces."
             )
-        plans.append(_given(region, item, zone, instance_type))
+        plans.append(_given(region, item, wish))
     plans.sort(key=lambda plan: (plan.network_card_index, plan.device_index))
     places = {(plan.network_card_index, plan.device_index) for plan in plans}
     if len(places) < len(plans):
@@ -247,9 +268,7 @@ def _several(
     return tuple(plans)
 
 
-def _given(
-    region: Region, item: Mapping[str, Any], zone: str | None, instance_type: str
-) -> InterfacePlan:
+def _given(region: Region, item: Mapping[str, Any], wish: Wish) -> InterfacePlan:
     device_index, card = item.get("DeviceIndex"), item.get("NetworkCardIndex") or 0
     if device_index is None:
         raise AwsError("InvalidParameterValue", "Each network interface requires a device index.")
@@ -265,9 +284,7 @@ def _given(
                 f"{member} is not supported at launch; create the network interface first",
             )
     subnet_id = item.get("SubnetId")
-    subnet = (
-        SUBNET.find(region, subnet_id) if subnet_id else default_subnet(region, zone, instance_type)
-    )
+    subnet = SUBNET.find(region, subnet_id) if subnet_id else default_subnet(region, wish)
     main, secondary = _private_ips(item)
     ipv6 = tuple(each.get("Ipv6Address") or "" for each in item.get("Ipv6Addresses") or ())
     asked = item.get("AssociatePublicIpAddress")

@@ -509,3 +509,11 @@ def test_images_come_in_pages_that_cover_all_accounts() -> None:
             break
         token = {"NextToken": page["NextToken"]}
     assert seen == whole
+
+
+@pytest.mark.parametrize("account", [ACCOUNT, OTHER])
+def test_a_fresh_account_owns_no_image_and_may_launch_the_default_ones(account: str) -> None:
+    client = Client(access_key=account)
+    assert listed(client, Owners=["self"]) == []
+    assert listed(client, ImageIds=["ami-024f768332f0"]) == ["ami-024f768332f0"]
+    client.call("RunInstances", ImageId="ami-024f768332f0", MinCount=1, MaxCount=1)

@@ -159,6 +159,18 @@ def test_a_small_subnet_takes_as_many_as_it_has_addresses_for() -> None:
     assert client.code_of("RunInstances", **request) == "InsufficientFreeAddressesInSubnet"
 
 
+def test_a_full_zone_of_the_default_vpc_gives_way_to_another() -> None:
+    client = Launcher()
+    greedy = {"DeviceIndex": 0, "SecondaryPrivateIpAddressCount": 49}
+    zones = [
+        client.run(NetworkInterfaces=[greedy], MinCount=1, MaxCount=50)["Instances"][0]["Placement"]
+        for _ in range(2)
+    ]
+    assert [zone["AvailabilityZone"] for zone in zones] == ["us-east-1a", "us-east-1b"]
+    (small,) = client.run()["Instances"]
+    assert small["Placement"]["AvailabilityZone"] == "us-east-1a"
+
+
 @pytest.mark.parametrize(
     ("params", "code"),
     [
