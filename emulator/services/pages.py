@@ -1,6 +1,6 @@
 """Pages: MaxResults and NextToken over rows in their order of creation.
 
-A token names the last row of the page before, so pages stay right while rows come and go.
+A token names the last item of the page before, so pages stay right while items come and go.
 """
 
 from __future__ import annotations
@@ -15,30 +15,43 @@ from emulator.model.row import Row
 
 R = TypeVar("R", bound=Row)
 T = TypeVar("T")
+P = TypeVar("P", int, str)
 
 DEFAULT_LIMITS = (5, 1000)
 
 
-def _token(operation: str, position: int) -> str:
+def _token(operation: str, position: int | str) -> str:
     return base64.urlsafe_b64encode(f"{operation}:{position}".encode()).decode()
 
 
-def _position(operation: str, token: str) -> int:
+def place(text: str) -> int:
+    """Return the number that a token names.
+
+    Raises:
+        ValueError: it is none that this program wrote.
+    """
+    if len(text) < 20:
+        return int(text)
+    raise ValueError(text)
+
+
+def _position(operation: str, token: str, parsed: Callable[[str], P]) -> P:
     try:
         name, _, position = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
-        if name == operation and len(position) < 20:
-            return int(position)
+        if name == operation:
+            return parsed(position)
     except (ValueError, binascii.Error):
         pass
     raise AwsError("InvalidParameterValue", "Unable to parse pagination token")
 
 
-def page(
+def page_by(
     operation: str,
     items: Sequence[T],
     params: Mapping[str, Any],
     limits: tuple[int, int] | None,
-    position: Callable[[T], int],
+    position: Callable[[T], P],
+    parsed: Callable[[str], P],
 ) -> tuple[Sequence[T], str | None]:
     """Return one page of ``items`` and the token of the next.
 
@@ -48,6 +61,7 @@ def page(
         params: the request's, with MaxResults and NextToken.
         limits: least and most that MaxResults may be; None for AWS's usual 5 to 1000.
         position: an item's place, which never changes while it exists.
+        parsed: turns a place written as text into what ``position`` returns.
 
     Raises:
         AwsError: InvalidParameterValue for a number out of range or a foreign token.
@@ -63,12 +77,23 @@ def page(
             f"Expecting a value between {least} and {most}.",
         )
     if token is not None:
-        after = _position(operation, token)
+        after = _position(operation, token, parsed)
         items = [item for item in items if position(item) > after]
     if size is None or len(items) <= size:
         return items, None
     chosen = items[:size]
     return chosen, _token(operation, position(chosen[-1]))
+
+
+def page(
+    operation: str,
+    items: Sequence[T],
+    params: Mapping[str, Any],
+    limits: tuple[int, int] | None,
+    position: Callable[[T], int],
+) -> tuple[Sequence[T], str | None]:
+    """Return one page of items whose places are numbers; see ``page_by``."""
+    return page_by(operation, items, params, limits, position, place)
 
 
 def page_of_rows(

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
+from emulator.model.image import Image
 from emulator.model.row import NO_TAGS, Row
 from emulator.services.call import Call, Handler
+from emulator.services.ec2.images.images import stocked
 from emulator.services.ec2.nouns import noun_of
 from emulator.services.filters import Field, select
-from emulator.services.pages import page
+from emulator.services.pages import page_by
 from emulator.state.store import Region
 
 if TYPE_CHECKING:
@@ -93,6 +95,9 @@ def tags_on_create(params: Mapping[str, Any], resource_type: str) -> Mapping[str
 
 
 def _taggable(region: Region, resource_id: str) -> Row:
+    if resource_id.startswith(f"{Image.PREFIX}-"):
+        # Stock images come into their table when they are first asked for.
+        stocked(region)
     for kind, table in region.tables():
         if kind.RESOURCE_TYPE:
             row: Row | None = table.get(resource_id)
@@ -155,6 +160,11 @@ class _Tag(Row):
         super().__init__(id=owner.id)
         self.owner, self.key, self.value = owner, key, value
 
+    @property
+    def place(self) -> str:
+        """Where the line stands among all, whatever else is tagged or untagged meanwhile."""
+        return f"{self.owner.id}\0{self.key}"
+
 
 _FIELDS: Mapping[str, Field[_Tag]] = {
     "key": lambda _, tag: tag.key,
@@ -178,17 +188,20 @@ def describe_tags(call: Call, params: aws.DescribeTagsRequestTypeDef) -> dict[st
         for row in table
         for key, value in row.tags.items()
     ]
-    lines.sort(key=lambda tag: (tag.owner.id, tag.key))
+    lines.sort(key=lambda tag: tag.place)
     fields = dict(_FIELDS)
     for item in params.get("Filters") or ():
         name = item.get("Name", "")
         if name.startswith("tag:"):
             fields[name] = _tag_field(name.removeprefix("tag:"))
     chosen = select(region, lines, params.get("Filters"), fields, taggable=False)
-    for place, line in enumerate(chosen, start=1):
-        line.sequence = place
-    shown, token = page(
-        call.operation.name, chosen, params, call.operation.page_limits, lambda line: line.sequence
+    shown, token = page_by(
+        call.operation.name,
+        chosen,
+        params,
+        call.operation.page_limits,
+        lambda line: line.place,
+        str,
     )
     answer: dict[str, Any] = {
         "Tags": [

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from emulator.catalog.images import stock_images
 from tests.fakes.client import Client
 
 
@@ -105,6 +106,27 @@ def test_describe_tags_pages(ec2: Client) -> None:
             break
 
     assert len(found) == len(set(found)) == 12
+
+
+def test_pages_of_tags_stay_whole_while_tags_come_and_go(ec2: Client) -> None:
+    ids = sorted(options(ec2, k=str(number)) for number in range(10))
+    first = ec2.call("DescribeTags", MaxResults=5)
+    assert [tag["ResourceId"] for tag in first["Tags"]] == ids[:5]
+
+    ec2.call("DeleteTags", Resources=ids[:3], Tags=[{"Key": "k"}])
+    ec2.call("CreateTags", Resources=[ids[3]], Tags=[{"Key": "a", "Value": ""}])
+    rest = ec2.call("DescribeTags", MaxResults=5, NextToken=first["NextToken"])
+
+    assert [tag["ResourceId"] for tag in rest["Tags"]] == ids[5:]
+
+
+def test_a_stock_image_can_be_tagged_before_it_was_described(ec2: Client) -> None:
+    image = stock_images("us-east-1")[0].image_id
+
+    ec2.call("CreateTags", Resources=[image], Tags=[{"Key": "k", "Value": "v"}])
+
+    shown = ec2.call("DescribeImages", ImageIds=[image])["Images"][0]
+    assert shown["Tags"] == [{"Key": "k", "Value": "v"}]
 
 
 @pytest.mark.parametrize(
