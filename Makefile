@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev-installed
 INSTALLED_FROM := pyproject.toml scripts/venv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check venv lint unit bench changes clean
+.PHONY: help run test check venv lint unit bench changes coverage clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; \
@@ -37,6 +37,10 @@ bench: $(RUNTIME) ## Compare with moto, ministack and a bare echo; BENCH=--quick
 
 changes: $(DEV) ## Show the change notes of the next release
 	@$(BIN)/towncrier build --draft
+
+coverage: $(RUNTIME) ## Write docs/coverage.md
+	@$(BIN)/ec2-emulator coverage --markdown >docs/coverage.md.new
+	@mv docs/coverage.md.new docs/coverage.md
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .bench .lab .mypy_cache .ruff_cache .pytest_cache .hypothesis

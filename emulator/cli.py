@@ -24,13 +24,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=version("ec2-emulator"))
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, (_, text) in COMMANDS.items():
-        commands.add_parser(name, help=text, description=text)
+    for name, (command, text) in COMMANDS.items():
+        commands.add_parser(name, help=text, description=text).set_defaults(run=command)
+    commands.choices["coverage"].add_argument(
+        "--markdown",
+        dest="run",
+        action="store_const",
+        const=coverage_page,
+        help="print the page docs/coverage.md",
+    )
     chosen = parser.parse_args(argv)
     environ = environment()
     try:
         config = Config.from_environ(environ, in_container=Path("/.dockerenv").exists())
-        return COMMANDS[chosen.command][0](config, environ)
+        run: Command = chosen.run
+        return run(config, environ)
     except ConfigError as error:
         return _fail(str(error))
 
@@ -134,15 +142,18 @@ def doctor(config: Config, environ: Mapping[str, str]) -> int:
 
 def coverage(_config: Config, _environ: Mapping[str, str]) -> int:
     """List every operation of the models and whether it is emulated."""
-    from emulator.services.registry import SERVICES as IMPLEMENTED  # noqa: PLC0415 - slow
-    from emulator.wire.service import SERVICES, load  # noqa: PLC0415 - loads models
+    from emulator.services.coverage import listing  # noqa: PLC0415 - reads every model
 
-    for name in SERVICES:
-        operations = load(name).operation_names
-        emulated = IMPLEMENTED.get(name, {})
-        _say(f"{name}: {len(emulated)} of {len(operations)} operations")
-        for operation in operations:
-            _say(f"  {'yes' if operation in emulated else 'no ':3} {operation}")
+    for line in listing():
+        _say(line)
+    return 0
+
+
+def coverage_page(_config: Config, _environ: Mapping[str, str]) -> int:
+    """Print docs/coverage.md."""
+    from emulator.services.coverage import markdown  # noqa: PLC0415 - reads every model
+
+    sys.stdout.write(markdown())
     return 0
 
 
