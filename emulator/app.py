@@ -41,9 +41,10 @@ from emulator.wire.message import HttpRequest, HttpResponse
 logger = Logger(namespace="emulator")
 
 GRACE_SECONDS = 8.0
-# Records live long and hold no cycles worth looking for often: with Python's default of 700
-# every hundred launched instances would walk all of them.
+# Records live long and are free of cycles once they are removed, so walking all of them, which
+# takes a second for fifty thousand instances, would find nothing and keep everybody waiting.
 COLLECT_AFTER_ALLOCATIONS = 50_000
+OLD_GENERATION_AFTER = 1_000
 # A start imports only what nearly everybody asks first; the other families follow when
 # whoever was waiting for the start has had an answer.
 FAMILIES_AFTER_SECONDS = 2.0
@@ -162,7 +163,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     logger.info("VM manager: {name} ({reason})", name=chosen.manager.name, reason=chosen.reason)
     reactor.callWhenRunning(_greet, welcome(addresses[0].url))
     clock.call_later(FAMILIES_AFTER_SECONDS, _warm_up, clock, imports())
-    gc.set_threshold(COLLECT_AFTER_ALLOCATIONS, 20, 100)
+    gc.set_threshold(COLLECT_AFTER_ALLOCATIONS, 20, OLD_GENERATION_AFTER)
     reactor.run()
 
 
