@@ -72,7 +72,7 @@ Ready: {url}
 Try, in another shell:
   export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
 AWS_DEFAULT_REGION=us-east-1
-  aws ec2 run-instances --image-id ami-024f768332f0 --instance-type t3.micro
+  aws ec2 run-instances --image-id ami-df5de72bdb3b --instance-type t3.micro
   aws ec2 describe-instances --query 'Reservations[].Instances[].[InstanceId,State.Name]'
 """
 

@@ -65,3 +65,17 @@ def test_the_manual_has_every_setting_and_no_other() -> None:
     rows = re.findall(r"^\| `([A-Z0-9_]+)` \|", manual, re.MULTILINE)
 
     assert sorted(rows) == sorted(field.name.upper() for field in attrs.fields(Config))
+
+
+def test_the_manual_has_the_defaults() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    told = dict(re.findall(r"^\| `([A-Z0-9_]+)` \| ([^|]*) \|", manual, re.MULTILINE))
+    values = {
+        field.name.upper(): int(field.default) if field.type == "bool" else field.default
+        for field in attrs.fields(Config)
+        if field.default not in (None, "")
+    }
+
+    assert {name: told[name] for name in values} == {
+        name: f"`{value}`" for name, value in values.items()
+    }
