@@ -29,6 +29,7 @@ class Noun:
         many: message for several ids.
         malformed: the code for text that is no id at all, where AWS tells the two apart.
         digits: what may follow the prefix and its dash.
+        malformed_message: message for such text; ``{id}`` stands for it.
     """
 
     prefix: str
@@ -37,6 +38,7 @@ class Noun:
     many: str = ""
     malformed: str = ""
     digits: re.Pattern[str] = _HEX
+    malformed_message: str = 'Invalid id: "{id}"'
 
     def missing(self, ids: Sequence[str]) -> AwsError:
         """Return the error for ids that do not exist."""
@@ -53,7 +55,8 @@ class Noun:
             return
         prefix, _, digits = resource_id.rpartition("-")
         if prefix != self.prefix or self.digits.fullmatch(digits) is None:
-            raise AwsError(self.malformed, f'Invalid id: "{resource_id}"')
+            text = self.malformed_message.replace("{id}", resource_id[:256])
+            raise AwsError(self.malformed, text)
 
 
 def _plain(prefix: str, not_found: str, name: str, malformed: str = "") -> Noun:
@@ -113,8 +116,20 @@ _NOUNS = (
         "InvalidSecurityGroupRuleId.Malformed",
     ),
     Noun("fleet", "InvalidFleetId.NotFound", "The fleet ID '{ids}' does not exist"),
-    Noun("vol", "InvalidVolume.NotFound", "The volume '{ids}' does not exist."),
-    Noun("snap", "InvalidSnapshot.NotFound", "The snapshot '{ids}' does not exist."),
+    Noun(
+        "vol",
+        "InvalidVolume.NotFound",
+        "The volume '{ids}' does not exist.",
+        malformed="InvalidParameterValue",
+        malformed_message="Value ({id}) for parameter volumeId is invalid. Expected: 'vol-...'.",
+    ),
+    Noun(
+        "snap",
+        "InvalidSnapshot.NotFound",
+        "The snapshot '{ids}' does not exist.",
+        malformed="InvalidParameterValue",
+        malformed_message="Value ({id}) for parameter snapshotId is invalid. Expected: 'snap-...'.",
+    ),
     Noun(
         "ami",
         "InvalidAMIID.NotFound",

@@ -11,7 +11,7 @@ from emulator.core.errors import AwsError
 from emulator.model.image import Image
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.images.images import block_device_view, owned, product_codes_view
-from emulator.services.ec2.storage.snapshot_attributes import check_accounts
+from emulator.services.ec2.storage.snapshot_attributes import ACCOUNT_ID
 from emulator.state.store import Region
 from emulator.wire.scalar import iso8601
 
@@ -79,7 +79,7 @@ def describe_image_attribute(
     call: Call, params: aws.DescribeImageAttributeRequestTypeDef
 ) -> dict[str, Any]:
     """Tell one attribute of one's own image."""
-    image = owned(call.region, params["ImageId"])
+    image = owned(call, params["ImageId"])
     attribute = _ATTRIBUTES.get(params["Attribute"])
     if attribute is None:
         raise AwsError(
@@ -111,8 +111,12 @@ def _wanted(params: aws.ModifyImageAttributeRequestTypeDef) -> tuple[list[Any], 
 
 def _check_permissions(given: Iterable[Mapping[str, Any]]) -> None:
     for item in given:
-        if item.get("UserId"):
-            check_accounts((item["UserId"],))
+        user = item.get("UserId")
+        if user and ACCOUNT_ID.fullmatch(user) is None:
+            raise AwsError(
+                "InvalidAMIAttributeItemValue",
+                f'Invalid attribute item value "{user[:256]}" for userId item type.',
+            )
         if item.get("Group") not in (None, "all"):
             raise AwsError(
                 "InvalidParameterValue",
@@ -176,7 +180,7 @@ def modify_image_attribute(
     call: Call, params: aws.ModifyImageAttributeRequestTypeDef
 ) -> dict[str, Any]:
     """Change an image's description, launch permissions, product codes or IMDS support."""
-    image = owned(call.region, params["ImageId"])
+    image = owned(call, params["ImageId"])
     added, removed = _wanted(params)
     # An empty description is one, too: the wire leaves out only what is absent.
     description = params.get("Description")
@@ -201,7 +205,7 @@ def reset_image_attribute(
     call: Call, params: aws.ResetImageAttributeRequestTypeDef
 ) -> dict[str, Any]:
     """Take all launch permissions of an image away."""
-    _make_private(owned(call.region, params["ImageId"]))
+    _make_private(owned(call, params["ImageId"]))
     return {}
 
 
@@ -212,7 +216,7 @@ def _make_private(image: Image) -> None:
 
 def disable_image(call: Call, params: aws.DisableImageRequestTypeDef) -> dict[str, Any]:
     """Let nobody launch an image, and share it no more. Source: API_DisableImage."""
-    image = owned(call.region, params["ImageId"])
+    image = owned(call, params["ImageId"])
     if image.state != "disabled":
         if not image.may("disabled"):
             raise AwsError("InvalidAMIID.Unavailable", f"The image {image.id} is {image.state}")
@@ -223,7 +227,7 @@ def disable_image(call: Call, params: aws.DisableImageRequestTypeDef) -> dict[st
 
 def enable_image(call: Call, params: aws.EnableImageRequestTypeDef) -> dict[str, Any]:
     """Let a disabled image be launched again."""
-    image = owned(call.region, params["ImageId"])
+    image = owned(call, params["ImageId"])
     if image.state == "disabled":
         image.move("available")
     return {"Return": True}
@@ -233,7 +237,7 @@ def enable_image_deprecation(
     call: Call, params: aws.EnableImageDeprecationRequestTypeDef
 ) -> dict[str, Any]:
     """Set when an image vanishes from other accounts' listings."""
-    image = owned(call.region, params["ImageId"])
+    image = owned(call, params["ImageId"])
     moment, now = params["DeprecateAt"], call.world.clock.now()
     assert isinstance(moment, datetime)  # the wire's timestamps are
     latest = image.created_at + MAX_PUBLIC_DEPRECATION if image.public else now + MAX_DEPRECATION
@@ -253,7 +257,7 @@ def disable_image_deprecation(
     call: Call, params: aws.DisableImageDeprecationRequestTypeDef
 ) -> dict[str, Any]:
     """Let an image never be deprecated."""
-    owned(call.region, params["ImageId"]).deprecated_at = None
+    owned(call, params["ImageId"]).deprecated_at = None
     return {"Return": True}
 
 

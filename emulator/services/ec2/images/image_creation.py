@@ -337,7 +337,7 @@ def _device_copier(
 def deregister_image(call: Call, params: aws.DeregisterImageRequestTypeDef) -> dict[str, Any]:
     """Take an image away; instances that run from it go on. Source: API_DeregisterImage."""
     region = call.region
-    image = owned(region, params["ImageId"])
+    image = owned(call, params["ImageId"])
     now = call.world.clock.now()
     until = image.deregistration_protected_until
     if image.deregistration_protection != "disabled" or (until is not None and until > now):
@@ -381,7 +381,7 @@ def enable_image_deregistration_protection(
     call: Call, params: aws.EnableImageDeregistrationProtectionRequestTypeDef
 ) -> dict[str, Any]:
     """Let an image not be deregistered."""
-    image = owned(call.region, params["ImageId"])
+    image = owned(call, params["ImageId"])
     cooldown = bool(params.get("WithCooldown"))
     image.deregistration_protection = (
         "enabled-with-cooldown" if cooldown else "enabled-without-cooldown"
@@ -394,7 +394,7 @@ def disable_image_deregistration_protection(
     call: Call, params: aws.DisableImageDeregistrationProtectionRequestTypeDef
 ) -> dict[str, Any]:
     """Let an image be deregistered again, a day later where a cooldown was chosen."""
-    image = owned(call.region, params["ImageId"])
+    image = owned(call, params["ImageId"])
     if image.deregistration_protection == "enabled-with-cooldown":
         image.deregistration_protected_until = call.world.clock.now() + COOLDOWN
     image.deregistration_protection = "disabled"

@@ -105,6 +105,11 @@ def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
+def _parameters(region: Region, image: Image) -> Sequence[str]:
+    stock = stock_image(region.name, image.id)
+    return stock.public_parameters if stock else ()
+
+
 IMAGE = Kind(
     row=Image,
     shape="Image",
@@ -130,6 +135,7 @@ IMAGE = Kind(
         "block-device-mapping.volume-type": lambda _, image: (
             device.volume_type for device in _ebs(image)
         ),
+        "boot-mode": lambda _, image: image.boot_mode,
         "creation-date": lambda _, image: iso8601(image.created_at),
         "description": lambda _, image: image.description,
         "ena-support": lambda _, image: image.ena_support,
@@ -148,6 +154,7 @@ IMAGE = Kind(
         "platform-details": lambda _, image: image.platform_details,
         "product-code": lambda _, image: image.product_codes,
         "product-code.type": lambda _, image: "marketplace" if image.product_codes else None,
+        "public-ssm-parameter-name": _parameters,
         "ramdisk-id": lambda _, image: image.ramdisk_id,
         "root-device-name": lambda _, image: image.root_device_name,
         "root-device-type": lambda _, image: image.root_device_type,
@@ -278,19 +285,19 @@ def launchable(region: Region, image_id: str, state: State | None = None) -> Ima
     return image
 
 
-def owned(region: Region, image_id: str) -> Image:
+def owned(call: Call, image_id: str) -> Image:
     """Return an image that the caller may change.
 
     Raises:
         AwsError: as ``launchable``, and AuthFailure for an image of somebody else.
     """
-    image = stocked(region)[Image].get(image_id)
+    image = find_visible(call.region, call.state, image_id)
     if image is None:
         NOUNS["ami"].check_form(image_id)
         raise NOUNS["ami"].missing([image_id])
     if image.state == "deregistered":
         raise unavailable(image_id)
-    if image.owner_id != region.account:
+    if image.owner_id != call.account:
         raise AwsError("AuthFailure", f"Not authorized for image:{image_id}")
     return image
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
+from emulator.catalog.instance_types import instance_type
 from emulator.core.errors import AwsError
 from emulator.model.image import Image
 from emulator.model.instance import Instance
@@ -140,6 +141,10 @@ def _shutdown_behavior(value: Any) -> str:
 
 def _instance_type(call: Call, instance: Instance, value: Any) -> Change:
     _must_be_stopped(instance)
+    if instance_type(str(value)) is None:
+        raise AwsError(
+            "InvalidInstanceAttributeValue", f"Invalid value '{str(value)[:64]}' for instanceType"
+        )
     info = type_for(call.region[Image].get(instance.image_id), str(value))
     architectures = info["ProcessorInfo"]["SupportedArchitectures"]
     if instance.architecture not in architectures:

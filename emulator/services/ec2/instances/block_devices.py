@@ -67,6 +67,7 @@ def _smallest_size(region: Region, device: BlockDevice, below: BlockDevice | Non
         return below.size_gib
     snapshot = region[Snapshot].get(device.snapshot_id)
     if snapshot is None:
+        NOUNS["snap"].check_form(device.snapshot_id)
         raise NOUNS["snap"].missing([device.snapshot_id])
     return snapshot.volume_size_gib
 

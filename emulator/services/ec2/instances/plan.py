@@ -315,11 +315,14 @@ def _ebs_optimized(info: InstanceTypeInfo, asked: bool | None) -> bool:
     return bool(asked)
 
 
-def group_placement(region: Region, given: Mapping[str, Any]) -> dict[str, Any]:
+def group_placement(
+    region: Region, given: Mapping[str, Any], info: InstanceTypeInfo
+) -> dict[str, Any]:
     """Return the placement group a request names, as a Placement shows it.
 
     Raises:
-        AwsError: InvalidPlacementGroup.Unknown, or a partition that the group does not have.
+        AwsError: InvalidPlacementGroup.Unknown, a partition that the group does not have, or
+            a strategy that the instance type does not support.
     """
     name, group_id = given.get("GroupName"), given.get("GroupId")
     partition = given.get("PartitionNumber")
@@ -330,6 +333,16 @@ def group_placement(region: Region, given: Mapping[str, Any]) -> dict[str, Any]:
     group = named_group(region, name) if name else None
     if group_id:
         group = PLACEMENT_GROUP.find(region, group_id)
+    if (
+        group is not None
+        and group.strategy not in info["PlacementGroupInfo"]["SupportedStrategies"]
+    ):
+        raise AwsError(
+            "InvalidParameterCombination",
+            f"{group.strategy.capitalize()} placement groups are not supported by the "
+            f"'{info['InstanceType']}' instance type. Specify a supported instance type or change "
+            "the placement group strategy, and try again.",
+        )
     if partition is not None and (
         group is None or not 1 <= partition <= (group.partition_count or 0)
     ):
@@ -344,7 +357,9 @@ def group_placement(region: Region, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _placement(region: Region, params: Mapping[str, Any], zone: str) -> dict[str, Any]:
+def _placement(
+    region: Region, params: Mapping[str, Any], zone: str, info: InstanceTypeInfo
+) -> dict[str, Any]:
     given = params.get("Placement") or {}
     for member in ("HostId", "HostResourceGroupArn", "SpreadDomain"):
         if given.get(member):
@@ -357,7 +372,7 @@ def _placement(region: Region, params: Mapping[str, Any], zone: str) -> dict[str
         "AvailabilityZone": zone,
         "AvailabilityZoneId": zone_id(region, zone),
         "Affinity": given.get("Affinity"),
-        **group_placement(region, given),
+        **group_placement(region, given, info),
         "Tenancy": given.get("Tenancy") or "default",
     }
 
@@ -399,7 +414,7 @@ def _options(
         options.cpu_options(info, params.get("CpuOptions")),
         options.private_dns_options(primary.subnet, params.get("PrivateDnsNameOptions")),
         options.maintenance_options(params.get("MaintenanceOptions")),
-        _placement(region, params, primary.subnet.availability_zone),
+        _placement(region, params, primary.subnet.availability_zone, info),
         options.capacity_reservation(params.get("CapacityReservationSpecification")),
         {"BandwidthWeighting": performance.get("BandwidthWeighting") or "default"},
         enclave=enclave,

@@ -148,7 +148,8 @@ def modify_instance_placement(
     group = _given(params, "GroupName", "GroupId", "PartitionNumber")
     # An empty group name, which the protocol takes as absent, takes the instance out.
     if group or not changes:
-        changes |= group_placement(call.region, group)
+        info = type_for(None, instance.instance_type)
+        changes |= group_placement(call.region, group, info)
     placement = options.shared({**instance.options.placement, **changes})
     instance.options = attrs.evolve(instance.options, placement=placement)
     return {"Return": True}

@@ -20,7 +20,7 @@ BLOCK_PUBLIC_ACCESS = "snapshots.block_public_access"
 UNBLOCKED = "unblocked"
 MAX_USERS = 1000
 
-_ACCOUNT = re.compile(r"[0-9]{12}")
+ACCOUNT_ID = re.compile(r"[0-9]{12}")
 
 
 def check_accounts(accounts: Iterable[str]) -> None:
@@ -30,7 +30,7 @@ def check_accounts(accounts: Iterable[str]) -> None:
         AwsError: InvalidUserID.Malformed.
     """
     for account in accounts:
-        if _ACCOUNT.fullmatch(account) is None:
+        if ACCOUNT_ID.fullmatch(account) is None:
             raise AwsError("InvalidUserID.Malformed", f'Invalid user id: "{account[:256]}"')
 
 

@@ -101,6 +101,7 @@ def visible(call: Call, region: Region, snapshot_id: str) -> Snapshot:
         for shared in _shared(home, region.account):
             if shared.id == snapshot_id:
                 return shared
+    NOUNS["snap"].check_form(snapshot_id)
     raise NOUNS["snap"].missing([snapshot_id])
 
 
@@ -183,6 +184,7 @@ def snapshot_of(
 def _volume(region: Region, volume_id: str) -> Volume:
     volume = region[Volume].get(volume_id)
     if volume is None:
+        NOUNS["vol"].check_form(volume_id)
         raise NOUNS["vol"].missing([volume_id])
     return volume
 
@@ -332,6 +334,8 @@ def describe_snapshots(call: Call, params: aws.DescribeSnapshotsRequestTypeDef) 
     rows = listing.rows
     if ids:
         missing = sorted(set(ids) - {snapshot.id for snapshot in rows})
+        for snapshot_id in missing:
+            NOUNS["snap"].check_form(snapshot_id)
         if missing:
             raise NOUNS["snap"].missing(missing)
         rows = [snapshot for snapshot in rows if snapshot.id in ids]

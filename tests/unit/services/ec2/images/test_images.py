@@ -170,7 +170,7 @@ def test_terraform_registers_reads_and_deregisters() -> None:
         ),
         (
             {"BlockDeviceMappings": [{"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": "snap-1"}}]},
-            "InvalidSnapshot.NotFound",
+            "InvalidParameterValue",
         ),
         (
             {"BlockDeviceMappings": [{"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"}] * 2},
@@ -333,7 +333,7 @@ def test_an_image_is_private_until_it_is_shared() -> None:
     assert show(other, image_id).get("Tags", []) == []
     assert image_id in listed(other, ExecutableUsers=["self"])
     assert image_id in listed(other, Owners=[ACCOUNT])
-    assert other.code_of("DeregisterImage", ImageId=image_id) == "InvalidAMIID.NotFound"
+    assert other.code_of("DeregisterImage", ImageId=image_id) == "AuthFailure"
     region = client.api.state.region(OTHER, "us-east-1")
     assert images.launchable(region, image_id, client.api.state).id == image_id
     assert client.call("DescribeImageAttribute", ImageId=image_id, Attribute="launchPermission")[
@@ -372,7 +372,7 @@ def test_attributes_are_refused_where_they_make_no_sense() -> None:
     assert client.code_of(modify, ImageId=image_id) == "InvalidParameterCombination"
     assert (
         client.code_of(modify, ImageId=image_id, LaunchPermission={"Add": [{"UserId": "bob"}]})
-        == "InvalidUserID.Malformed"
+        == "InvalidAMIAttributeItemValue"
     )
     assert (
         client.code_of("DescribeImageAttribute", ImageId=image_id, Attribute="colour")
@@ -517,3 +517,14 @@ def test_a_fresh_account_owns_no_image_and_may_launch_the_default_ones(account: 
     assert listed(client, Owners=["self"]) == []
     assert listed(client, ImageIds=["ami-024f768332f0"]) == ["ami-024f768332f0"]
     client.call("RunInstances", ImageId="ami-024f768332f0", MinCount=1, MaxCount=1)
+
+
+def test_images_are_found_by_boot_mode_and_by_the_parameter_that_names_them() -> None:
+    client = Client()
+    image_id = register(client, BootMode="uefi")
+    assert listed(client, Owners=["self"], Filters=where(boot_mode="uefi")) == [image_id]
+    name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64"
+    (found,) = client.call("DescribeImages", Filters=where(public_ssm_parameter_name=name))[
+        "Images"
+    ]
+    assert found["Name"].startswith("al2023-ami-")

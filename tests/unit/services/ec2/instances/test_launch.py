@@ -473,3 +473,12 @@ def test_a_spot_instance_says_so() -> None:
     assert shown["InstanceLifecycle"] == "spot"
     assert shown["SpotInstanceRequestId"].startswith("sir-")
     assert client.code_of("StopInstances", InstanceIds=[instance_id]) == "UnsupportedOperation"
+
+
+def test_a_placement_group_takes_only_the_types_that_support_it() -> None:
+    client = Launcher()
+    client.call("CreatePlacementGroup", GroupName="near", Strategy="cluster")
+    placement = {"GroupName": "near"}
+    request = client.request(InstanceType="t3.micro", Placement=placement)
+    assert client.code_of("RunInstances", **request) == "InvalidParameterCombination"
+    client.launch(InstanceType="c5.large", Placement=placement)

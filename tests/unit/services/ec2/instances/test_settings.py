@@ -71,7 +71,7 @@ def test_another_type_brings_its_own_processors() -> None:
     client.stop(instance_id)
     for wanted, code in {
         "t4g.small": "InvalidParameterValue",
-        "nothing.large": "InvalidParameterValue",
+        "nothing.large": "InvalidInstanceAttributeValue",
     }.items():
         refused = client.code_of(
             "ModifyInstanceAttribute", InstanceId=instance_id, InstanceType={"Value": wanted}
@@ -165,7 +165,7 @@ def test_metadata_options_change_at_once() -> None:
 
 def test_options_with_operations_of_their_own_are_read_back() -> None:
     client = Launcher()
-    client.call("CreatePlacementGroup", GroupName="p", Strategy="cluster")
+    client.call("CreatePlacementGroup", GroupName="p", Strategy="spread")
     instance_id = client.launch()
     client.call("ModifyInstanceMaintenanceOptions", InstanceId=instance_id, AutoRecovery="disabled")
     client.call(

@@ -63,7 +63,7 @@ def test_a_deleted_snapshot_is_not_found() -> None:
         ("CopySnapshot", {"SourceRegion": "us-east-1", "SourceSnapshotId": snapshot_id}),
     ):
         assert client.code_of(operation, **params) == "InvalidSnapshot.NotFound"
-    assert client.code_of("CreateSnapshot", VolumeId="vol-1") == "InvalidVolume.NotFound"
+    assert client.code_of("CreateSnapshot", VolumeId="vol-1") == "InvalidParameterValue"
 
 
 def test_all_volumes_of_an_instance_are_taken_at_once() -> None:

@@ -330,4 +330,4 @@ def test_volumes_are_well() -> None:
         "AutoEnableIO"
     ] == {"Value": True}
     client.call("EnableVolumeIO", VolumeId=volume_id)
-    assert client.code_of("EnableVolumeIO", VolumeId="vol-1") == "InvalidVolume.NotFound"
+    assert client.code_of("EnableVolumeIO", VolumeId="vol-1") == "InvalidParameterValue"
