@@ -58,6 +58,7 @@ def build(
     threads: Threads,
     machines: VMManager,
     accounts: Accounts | None = None,
+    tells_parameters: bool = False,
 ) -> Api:
     """Return the API with everything behind it."""
     world = World(clock, ids, Background(), threads, machines)
@@ -67,7 +68,7 @@ def build(
 
         seed_region(world, region)
 
-    return Api(world, State(seed), Dispatcher(SERVICES), accounts or Accounts())
+    return Api(world, State(seed), Dispatcher(SERVICES), accounts or Accounts(), tells_parameters)
 
 
 @attrs.frozen
@@ -125,6 +126,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         threads=threads,
         machines=chosen.manager,
         accounts=Accounts(config.default_account_id),
+        tells_parameters=config.level in ("debug", "trace"),
     )
     program_version = version("ec2-emulator")
     admin = Admin(api, program_version, (chosen.manager.name, chosen.reason), clock.now())

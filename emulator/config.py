@@ -83,7 +83,9 @@ class Config:
     custom_ssl_cert_path: Path | None = _setting(  # noqa: RUF009 - an attrs.field
         None, _path, "PEM file with the key and certificate chain for TLS; unset: self-signed"
     )
-    debug: bool = _setting(False, _flag, "log more")
+    debug: bool = _setting(
+        False, _flag, "log each request's account, region, client and parameters, too"
+    )
     ls_log: str | None = _setting(None, _one_of(*LOG_LEVELS), "log level, stronger than `DEBUG`")
     max_connections: int = _setting(4096, _positive, "connections served at once; more are refused")
 

@@ -26,12 +26,17 @@ log = Logger()
 
 @attrs.define(eq=False)
 class Api:
-    """Answers requests of every service."""
+    """Answers requests of every service.
+
+    Attributes:
+        tells_parameters: whether the log gets what each request asked for, too.
+    """
 
     world: World
     state: State
     dispatcher: Dispatcher
     accounts: Accounts = attrs.field(factory=Accounts)
+    tells_parameters: bool = False
 
     def reset(self) -> None:
         """Forget every record and every client token."""
@@ -58,6 +63,8 @@ class Api:
                 request.headers.get("user-agent", ""),
                 request_id,
             )
+            if self.tells_parameters:
+                _tell(target, call)
             result = self.dispatcher.run(target.service, handler, call)
             if result.__class__ is dict or isinstance(result, Mapping):
                 return operation.reply(result, request_id)
@@ -66,6 +73,18 @@ class Api:
         except Exception:  # noqa: BLE001 - a fault of ours, told to the log and not to the client
             return _crashed(request, service, target, request_id)
         return _answer_later(request, service, target, operation, result, request_id)
+
+
+def _tell(target: Target, call: Call) -> None:
+    log.debug(
+        "{service}.{operation} {account} {region} {agent} {params}",
+        service=target.service,
+        operation=target.operation,
+        account=call.account,
+        region=call.region.name,
+        agent=ascii(call.user_agent),
+        params=ascii(call.params),
+    )
 
 
 async def _answer_later(

@@ -113,3 +113,13 @@ def test_a_line_break_in_a_request_makes_no_line_in_the_log(running: EmulatorPro
     assert status == 400
 
     assert not any(line.startswith("FORGED") for line in running.lines)
+
+
+def test_debug_tells_what_a_request_asked_for() -> None:
+    emulator = EmulatorProcess(DEBUG="1")
+    emulator.post("Action=DescribeVpcs&Version=2016-11-15&MaxResults=7")
+    assert emulator.stop() == 0
+
+    told = [line for line in emulator.lines if "'MaxResults': 7" in line]
+    assert len(told) == 1
+    assert "ec2.DescribeVpcs 000000000000 us-east-1" in told[0]
