@@ -87,7 +87,7 @@ class Config:
         False, _flag, "log each request's account, region, client and parameters, too"
     )
     ls_log: str | None = _setting(None, _one_of(*LOG_LEVELS), "log level, stronger than `DEBUG`")
-    max_connections: int = _setting(4096, _positive, "connections served at once; more are refused")
+    max_connections: int = _setting(512, _positive, "connections served at once; more are refused")
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], *, in_container: bool) -> Config:
