@@ -12,11 +12,10 @@ import attrs
 
 from emulator.core.errors import AwsError
 from emulator.model.image import BlockDevice, Image
-from emulator.model.volume import Snapshot
-from emulator.services.ec2.nouns import NOUNS
+from emulator.services.call import Call
 from emulator.services.ec2.storage.ebs_settings import encryption
+from emulator.services.ec2.storage.snapshots import visible
 from emulator.services.ec2.storage.volume_types import check_volume
-from emulator.state.store import Region
 
 MAX_DEVICES = 128
 
@@ -55,7 +54,7 @@ def _given_device(item: Mapping[str, Any], below: BlockDevice | None) -> BlockDe
     return attrs.evolve(device, **changes)
 
 
-def _smallest_size(region: Region, device: BlockDevice, below: BlockDevice | None) -> int | None:
+def _smallest_size(call: Call, device: BlockDevice, below: BlockDevice | None) -> int | None:
     """Return the size of what the volume is made from.
 
     Raises:
@@ -65,15 +64,11 @@ def _smallest_size(region: Region, device: BlockDevice, below: BlockDevice | Non
         return None
     if below is not None and below.snapshot_id == device.snapshot_id:
         return below.size_gib
-    snapshot = region[Snapshot].get(device.snapshot_id)
-    if snapshot is None:
-        NOUNS["snap"].check_form(device.snapshot_id)
-        raise NOUNS["snap"].missing([device.snapshot_id])
-    return snapshot.volume_size_gib
+    return visible(call, call.region, device.snapshot_id).volume_size_gib
 
 
-def _checked(region: Region, device: BlockDevice, below: BlockDevice | None) -> BlockDevice:
-    smallest = _smallest_size(region, device, below)
+def _checked(call: Call, device: BlockDevice, below: BlockDevice | None) -> BlockDevice:
+    smallest = _smallest_size(call, device, below)
     size = device.size_gib if device.size_gib is not None else smallest
     if size is None:
         raise AwsError(
@@ -90,17 +85,17 @@ def _checked(region: Region, device: BlockDevice, below: BlockDevice | None) -> 
         iops=device.iops,
         throughput_mibps=device.throughput_mibps,
     )
-    encryption(region, encrypted=device.encrypted, kms_key_id=device.kms_key_id)
+    encryption(call.region, encrypted=device.encrypted, kms_key_id=device.kms_key_id)
     return attrs.evolve(device, size_gib=size)
 
 
 def planned_devices(
-    region: Region, image: Image, given: Sequence[Mapping[str, Any]] | None
+    call: Call, image: Image, given: Sequence[Mapping[str, Any]] | None
 ) -> tuple[BlockDevice, ...]:
     """Return the EBS volumes to make, the root first.
 
     Args:
-        region: where snapshots are looked up.
+        call: whose snapshots may be named, its account's and those shared with it.
         image: whose mapping lies under the caller's.
         given: the request's BlockDeviceMappings.
 
@@ -126,7 +121,7 @@ def planned_devices(
     if root is not None and (root.no_device or root.virtual_name):
         raise _refuse(f"The root device '{image.root_device_name}' must be an EBS volume")
     made = [
-        _checked(region, device, images.get(name))
+        _checked(call, device, images.get(name))
         for name, device in planned.items()
         if not device.no_device and device.virtual_name is None
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from emulator.catalog.instance_types import InstanceTypeInfo
 from emulator.catalog.offerings import offered_in
 from emulator.catalog.regions import zones
 from emulator.core.errors import AwsError
@@ -175,13 +176,14 @@ def _check_exclusive(params: Mapping[str, Any]) -> None:
 
 
 def planned_interfaces(
-    region: Region, params: Mapping[str, Any], instance_type: str
+    region: Region, params: Mapping[str, Any], info: InstanceTypeInfo
 ) -> tuple[InterfacePlan, ...]:
     """Return the interfaces of a launch, the primary first.
 
     Raises:
         AwsError: for networks, groups and addresses that AWS would refuse.
     """
+    instance_type = info["InstanceType"]
     zone = zone_of(region, params.get("Placement") or {})
     wish, given = Wish.of(params, zone, instance_type), params.get("NetworkInterfaces")
     plans = _several(region, params, given, wish) if given else (_one(region, params, wish),)
@@ -192,7 +194,24 @@ def planned_interfaces(
             f"not in {zone}"
         )
     check_offered(region, instance_type, first.availability_zone)
+    _check_limits(info, plans)
     return plans
+
+
+def _check_limits(info: InstanceTypeInfo, plans: Sequence[InterfacePlan]) -> None:
+    """Refuse more than the type has place for. Source: "IP addresses per network interface"."""
+    limits = info["NetworkInfo"]
+    if len(plans) > limits["MaximumNetworkInterfaces"]:
+        raise AwsError(
+            "AttachmentLimitExceeded",
+            f"Interface count {len(plans)} exceeds the limit for {info['InstanceType']}",
+        )
+    for plan in plans:
+        held = len(plan.existing.private_ips) if plan.existing else plan.addresses
+        if held > limits["Ipv4AddressesPerInterface"]:
+            raise AwsError(
+                "PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit."
+            )
 
 
 def _one(region: Region, params: Mapping[str, Any], wish: Wish) -> InterfacePlan:

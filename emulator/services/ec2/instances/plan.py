@@ -104,13 +104,13 @@ def launch_plan(
     key = _key_pair(region, params.get("KeyName"), image)
     user_data, user_data_bytes = checked_user_data(params.get("UserData"))
     profile = instance_profile(call, params.get("IamInstanceProfile"))
-    interfaces = planned_interfaces(region, params, info["InstanceType"])
+    interfaces = planned_interfaces(region, params, info)
     return LaunchPlan(
         count=_count(params, interfaces),
         image=image,
         info=info,
         interfaces=interfaces,
-        devices=planned_devices(region, image, params.get("BlockDeviceMappings")),
+        devices=planned_devices(call, image, params.get("BlockDeviceMappings")),
         options=_options(region, params, image, info, interfaces[0], tags),
         tags=tags,
         key_name=key.name if key else None,

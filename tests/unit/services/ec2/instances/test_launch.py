@@ -163,7 +163,9 @@ def test_a_full_zone_of_the_default_vpc_gives_way_to_another() -> None:
     client = Launcher()
     greedy = {"DeviceIndex": 0, "SecondaryPrivateIpAddressCount": 49}
     zones = [
-        client.run(NetworkInterfaces=[greedy], MinCount=1, MaxCount=50)["Instances"][0]["Placement"]
+        client.run(InstanceType="c5.24xlarge", NetworkInterfaces=[greedy], MinCount=1, MaxCount=50)[
+            "Instances"
+        ][0]["Placement"]
         for _ in range(2)
     ]
     assert [zone["AvailabilityZone"] for zone in zones] == ["us-east-1a", "us-east-1b"]
@@ -385,11 +387,12 @@ def test_what_was_made_goes_when_a_later_interface_cannot_be_had() -> None:
     before = client.resources()
     address = {"SubnetId": subnet, "PrivateIpAddress": "10.0.1.60"}
     request = client.request(
+        InstanceType="c5.large",
         NetworkInterfaces=[
             {"DeviceIndex": 0, "NetworkInterfaceId": mine["NetworkInterfaceId"]},
             {"DeviceIndex": 1, **address},
             {"DeviceIndex": 2, **address},
-        ]
+        ],
     )
     assert client.code_of("RunInstances", **request) == "InvalidIPAddress.InUse"
     assert client.resources() == before
@@ -482,3 +485,34 @@ def test_a_placement_group_takes_only_the_types_that_support_it() -> None:
     request = client.request(InstanceType="t3.micro", Placement=placement)
     assert client.code_of("RunInstances", **request) == "InvalidParameterCombination"
     client.launch(InstanceType="c5.large", Placement=placement)
+
+
+def test_a_type_takes_only_so_many_interfaces_and_addresses() -> None:
+    client = Launcher()
+    interfaces = [{"DeviceIndex": index} for index in range(3)]
+    request = client.request(InstanceType="t3.micro", NetworkInterfaces=interfaces)
+    assert client.code_of("RunInstances", **request) == "AttachmentLimitExceeded"
+    crowded = {"DeviceIndex": 0, "SecondaryPrivateIpAddressCount": 2}
+    request = client.request(InstanceType="t3.micro", NetworkInterfaces=[crowded])
+    assert client.code_of("RunInstances", **request) == "PrivateIpAddressLimitExceeded"
+    client.launch(InstanceType="t3.micro", NetworkInterfaces=interfaces[:2])
+
+
+def test_a_snapshot_that_somebody_shares_may_be_mapped() -> None:
+    client = Launcher()
+    friend = Launcher(like=client, access_key="111122223333")
+    volume = friend.call("CreateVolume", AvailabilityZone="us-east-1a", Size=3)["VolumeId"]
+    snapshot_id = friend.call("CreateSnapshot", VolumeId=volume)["SnapshotId"]
+    devices = [{"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": snapshot_id}}]
+    request = client.request(BlockDeviceMappings=devices)
+    assert client.code_of("RunInstances", **request) == "InvalidSnapshot.NotFound"
+    friend.call(
+        "ModifySnapshotAttribute",
+        SnapshotId=snapshot_id,
+        Attribute="createVolumePermission",
+        OperationType="add",
+        UserIds=["000000000000"],
+    )
+    assert (
+        len(client.instance(client.launch(BlockDeviceMappings=devices))["BlockDeviceMappings"]) == 2
+    )
