@@ -68,6 +68,19 @@ class Vpc(Stateful):
     enable_network_address_usage_metrics: bool = False
 
 
+@attrs.frozen
+class ReservedRange:
+    """Addresses, as numbers of either family, that a subnet does not give out by itself.
+
+    Attributes:
+        for_prefixes: whether it gives them out as prefixes; otherwise only when asked for.
+    """
+
+    first: int
+    last: int
+    for_prefixes: bool
+
+
 @record
 class Subnet(Stateful):
     """A range of a VPC in one availability zone.
@@ -78,6 +91,7 @@ class Subnet(Stateful):
             last of a subnet are AWS's own and not among them. Change it through
             ``emulator.net.addresses`` only.
         private_dns_hostname_type: ``ip-name`` or ``resource-name``.
+        reserved: the ranges of its CIDR reservations.
     """
 
     PREFIX: ClassVar[str] = "subnet"
@@ -101,6 +115,21 @@ class Subnet(Stateful):
     resource_name_dns_a_record: bool = False
     resource_name_dns_aaaa_record: bool = False
     addresses_in_use: set[int] = attrs.field(factory=set)
+    reserved: tuple[ReservedRange, ...] = ()
+
+
+@record
+class SubnetCidrReservation(Row):
+    """A range of a subnet that is kept for prefixes (``prefix``) or for who asks (``explicit``)."""
+
+    PREFIX: ClassVar[str] = "scr"
+    RESOURCE_TYPE: ClassVar[str] = "subnet-cidr-reservation"
+    INDEXES: ClassVar[tuple[str, ...]] = ("subnet_id",)
+
+    subnet_id: str
+    cidr: str
+    reservation_type: str
+    description: str | None = None
 
 
 @record

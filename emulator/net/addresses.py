@@ -13,6 +13,7 @@ from random import Random
 
 from emulator.core.errors import AwsError
 from emulator.model.vpc import Subnet
+from emulator.net.reservations import pick_address
 
 RESERVED_FIRST = 4
 RESERVED_LAST = 1
@@ -47,17 +48,34 @@ def take(subnet: Subnet, wanted: str | None, random: Random) -> str:
         first, last = _bounds(subnet.cidr) if subnet.cidr else (1, 0)
         span = last - first + 1
         if len(used) >= span:
-            raise AwsError(
-                "InsufficientFreeAddressesInSubnet",
-                f"There are not enough free addresses in subnet '{subnet.id}' "
-                "to satisfy the requested number of instances.",
-            )
-        number = first + int(random.random() * span)
-        while number in used:
-            number = number + 1 if number < last else first
+            raise _no_room(subnet)
+        if subnet.reserved:
+            number = _unreserved_number(subnet, random)
+        else:
+            number = first + int(random.random() * span)
+            while number in used:
+                number = number + 1 if number < last else first
     used.add(number)
     subnet.touch()
     return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+def _no_room(subnet: Subnet) -> AwsError:
+    return AwsError(
+        "InsufficientFreeAddressesInSubnet",
+        f"There are not enough free addresses in subnet '{subnet.id}' "
+        "to satisfy the requested number of instances.",
+    )
+
+
+def _unreserved_number(subnet: Subnet, random: Random) -> int:
+    used = subnet.addresses_in_use
+    number = pick_address(
+        subnet, _bounds(subnet.cidr), lambda number: number not in used, len(used) + 1, random
+    )
+    if number is None:
+        raise _no_room(subnet)
+    return number
 
 
 def _wanted_number(subnet: Subnet, wanted: str) -> int:

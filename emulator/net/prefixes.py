@@ -15,11 +15,13 @@ from typing import TypeVar
 
 from emulator.core.errors import AwsError
 from emulator.model.vpc import Subnet
+from emulator.net.reservations import pick_address, pick_prefix
 
 N = TypeVar("N", IPv4Network, IPv6Network)
 
 IPV4_PREFIX_LENGTH = 28
 IPV6_PREFIX_LENGTH = 80
+MOST_IPV4_PREFIXES = 1 << (IPV4_PREFIX_LENGTH - 16)  # a subnet is a /16 at most
 IPV6_RESERVED_FIRST = 4
 
 
@@ -39,8 +41,27 @@ def ipv6_range(subnet: Subnet) -> IPv6Network:
 
 
 def new_ipv6(subnet: Subnet, random: Random, in_use: Collection[str]) -> str:
-    """Return an IPv6 address of the subnet that is not in use."""
+    """Return an IPv6 address of the subnet that is not in use.
+
+    Raises:
+        AwsError: InsufficientFreeAddressesInSubnet where reservations leave none.
+    """
     network = ipv6_range(subnet)
+    if subnet.reserved:
+        first = int(network.network_address)
+        number = pick_address(
+            subnet,
+            (first + IPV6_RESERVED_FIRST, first + network.num_addresses - 2),
+            lambda number: str(ipaddress.IPv6Address(number)) not in in_use,
+            len(in_use) + 1,
+            random,
+        )
+        if number is None:
+            raise AwsError(
+                "InsufficientFreeAddressesInSubnet",
+                f"There are not enough free IPv6 addresses in subnet '{subnet.id}'.",
+            )
+        return str(ipaddress.IPv6Address(number))
     while True:
         offset = random.randint(IPV6_RESERVED_FIRST, network.num_addresses - 2)
         address = str(network[offset])
@@ -89,6 +110,8 @@ def take_ipv4_prefix(subnet: Subnet, wanted: str | None, random: Random) -> str:
             raise _outside(wanted)
         if not _is_free(network, chosen, used):
             raise AwsError("InvalidIPAddress.InUse", f"Prefix {wanted} is in use.")
+    elif subnet.reserved:
+        chosen = _unreserved_ipv4_prefix(subnet, network, random)
     else:
         blocks = max(0, network.num_addresses >> (32 - IPV4_PREFIX_LENGTH))
         start = random.randrange(blocks) if blocks else 0
@@ -98,11 +121,7 @@ def take_ipv4_prefix(subnet: Subnet, wanted: str | None, random: Random) -> str:
             if _is_free(network, chosen, used):
                 break
         else:
-            raise AwsError(
-                "InsufficientCidrBlocks",
-                f"The specified subnet '{subnet.id}' does not have enough free cidr blocks "
-                "to satisfy the request.",
-            )
+            raise _no_room(subnet)
     used.update(_numbers(chosen))
     subnet.touch()
     return str(chosen)
@@ -129,12 +148,65 @@ def ipv6_prefix(subnet: Subnet, wanted: str | None, random: Random, in_use: Coll
         if str(chosen) in in_use:
             raise AwsError("InvalidIPAddress.InUse", f"Prefix {wanted} is in use.")
         return str(chosen)
+    if subnet.reserved:
+        return _unreserved_ipv6_prefix(subnet, network, random, in_use)
     while True:
         block = random.randrange(1, 1 << (IPV6_PREFIX_LENGTH - network.prefixlen))
         number = int(network.network_address) + (block << (128 - IPV6_PREFIX_LENGTH))
         prefix = str(IPv6Network((number, IPV6_PREFIX_LENGTH)))
         if prefix not in in_use:
             return prefix
+
+
+def _no_room(subnet: Subnet) -> AwsError:
+    return AwsError(
+        "InsufficientCidrBlocks",
+        f"The specified subnet '{subnet.id}' does not have enough free cidr blocks "
+        "to satisfy the request.",
+    )
+
+
+def _unreserved_ipv4_prefix(subnet: Subnet, network: IPv4Network, random: Random) -> IPv4Network:
+    shift, used = 32 - IPV4_PREFIX_LENGTH, subnet.addresses_in_use
+    first, last = int(network.network_address), int(network.broadcast_address)
+
+    def prefix(number: int) -> IPv4Network:
+        return IPv4Network((number << shift, IPV4_PREFIX_LENGTH))
+
+    number = pick_prefix(
+        subnet,
+        (first >> shift, last >> shift),
+        shift,
+        lambda number: _is_free(network, prefix(number), used),
+        MOST_IPV4_PREFIXES,
+        random,
+    )
+    if number is None:
+        raise _no_room(subnet)
+    return prefix(number)
+
+
+def _unreserved_ipv6_prefix(
+    subnet: Subnet, network: IPv6Network, random: Random, in_use: Collection[str]
+) -> str:
+    shift = 128 - IPV6_PREFIX_LENGTH
+    first, last = int(network.network_address), int(network.broadcast_address)
+
+    def prefix(number: int) -> str:
+        return str(IPv6Network((number << shift, IPV6_PREFIX_LENGTH)))
+
+    number = pick_prefix(
+        subnet,
+        # The first prefix has AWS's own addresses in it.
+        ((first >> shift) + 1, last >> shift),
+        shift,
+        lambda number: prefix(number) not in in_use,
+        len(in_use) + 1,
+        random,
+    )
+    if number is None:
+        raise _no_room(subnet)
+    return prefix(number)
 
 
 def _numbers(network: IPv4Network) -> range:

@@ -90,6 +90,14 @@ CREATIONS = (
         CidrBlock="10.1.0.0/24",
         AvailabilityZone="us-east-1b",
     ),
+    _of(
+        "reservation",
+        "CreateSubnetCidrReservation",
+        "SubnetCidrReservation.SubnetCidrReservationId",
+        lambda m: {"SubnetId": m["subnet"]},
+        Cidr="10.0.0.224/27",
+        ReservationType="explicit",
+    ),
     _of("table", "CreateRouteTable", "RouteTable.RouteTableId", lambda m: {"VpcId": m["vpc"]}),
     _of("acl", "CreateNetworkAcl", "NetworkAcl.NetworkAclId", lambda m: {"VpcId": m["vpc"]}),
     _of(

@@ -225,6 +225,9 @@ OPERATIONS = Operations(
         "vpcs.subnet_attributes": (
             "AssociateSubnetCidrBlock DisassociateSubnetCidrBlock ModifySubnetAttribute"
         ),
+        "vpcs.subnet_cidr_reservations": (
+            "CreateSubnetCidrReservation DeleteSubnetCidrReservation GetSubnetCidrReservations"
+        ),
         "vpcs.subnets": "CreateSubnet DeleteSubnet DescribeSubnets",
         "vpcs.vpc_cidrs": "AssociateVpcCidrBlock DisassociateVpcCidrBlock",
         "vpcs.vpc_lifecycle": "CreateVpc DeleteVpc",

@@ -74,6 +74,7 @@ _NOUNS = (
     _plain("i", "InvalidInstanceID.NotFound", "instance", "InvalidInstanceID.Malformed"),
     _plain("vpc", "InvalidVpcID.NotFound", "vpc"),
     _plain("subnet", "InvalidSubnetID.NotFound", "subnet"),
+    _plain("scr", "InvalidSubnetCidrReservationID.NotFound", "subnet CIDR reservation"),
     _plain("igw", "InvalidInternetGatewayID.NotFound", "internetGateway"),
     _plain("eigw", "InvalidGatewayID.NotFound", "eigw"),
     _plain("rtb", "InvalidRouteTableID.NotFound", "routeTable"),

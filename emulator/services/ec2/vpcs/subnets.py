@@ -16,6 +16,7 @@ from emulator.model.vpc import (
     NetworkAclAssociation,
     RouteTableAssociation,
     Subnet,
+    SubnetCidrReservation,
     Vpc,
 )
 from emulator.net import addresses, cidrs
@@ -345,7 +346,7 @@ def delete_subnet(call: Call, params: aws.DeleteSubnetRequestTypeDef) -> dict[st
             "DependencyViolation",
             f"The subnet '{subnet.id}' has dependencies and cannot be deleted.",
         )
-    for kind in (RouteTableAssociation, NetworkAclAssociation):
+    for kind in (RouteTableAssociation, NetworkAclAssociation, SubnetCidrReservation):
         for association in region[kind].where(subnet_id=subnet.id):
             region[kind].remove(association)
     region[Subnet].remove(subnet)
