@@ -14,6 +14,11 @@ import urllib.request
 READY = re.compile(r"^Ready: (http://\S+)$")
 
 
+def _heed_ctrl_c() -> None:
+    """Undo what a test run in the background would hand down: to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class EmulatorProcess:
     """Started when made; ``stop`` ends it and returns its exit status."""
 
@@ -25,6 +30,7 @@ class EmulatorProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - it takes no lock
         )
         self.lines: list[str] = []
         self.url = self._wait_until_ready()
