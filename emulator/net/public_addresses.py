@@ -9,6 +9,7 @@ by themselves, its upper half for Elastic IP addresses. Tunnels of VPN connectio
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from ipaddress import IPv4Network
 from random import Random
 
@@ -19,13 +20,18 @@ ELASTIC = IPv4Network("198.19.0.0/16")
 TUNNELS = IPv4Network("192.0.2.0/24")
 
 
+@cache
+def _bounds(pool: IPv4Network) -> tuple[int, int]:
+    return int(pool.network_address), pool.num_addresses
+
+
 def choose(pool: IPv4Network, random: Random, in_use: Callable[[str], bool]) -> str:
     """Return an address of ``pool`` that is not in use.
 
     Raises:
         AwsError: InsufficientAddressCapacity when there is none.
     """
-    first, count = int(pool.network_address), pool.num_addresses
+    first, count = _bounds(pool)
     start = int(random.random() * count)
     for step in range(count):
         # The first and last address of the pool would look like a network and a broadcast.

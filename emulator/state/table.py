@@ -204,6 +204,12 @@ class Table(Watcher, Generic[R]):
             return []
         return list(bucket.rows.values())  # type: ignore[arg-type]  # buckets hold our rows only
 
+    def has(self, **wanted: Any) -> bool:
+        """Tell whether ``where`` would find anything; not for views, nothing is noted."""
+        ((name, value),) = wanted.items()
+        bucket = self._indexes[name].get(value)
+        return bucket is not None and bool(bucket.rows)
+
     def changing(self, row: Row, name: str, value: Any) -> None:
         """Keep indexes and renderings true while a field is assigned."""
         if name in self._indexes:

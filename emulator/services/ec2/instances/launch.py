@@ -10,6 +10,7 @@ import attrs
 
 from emulator.core.errors import AwsError
 from emulator.model.instance import Instance, Reservation
+from emulator.model.network_interface import Attachment
 from emulator.model.spot import SpotRequest
 from emulator.model.volume import Volume, VolumeAttachment
 from emulator.services.call import Call, Handler, Renewable
@@ -190,13 +191,14 @@ def _equipped(
             tags=tags,
             interface_type=wanted.interface_type,
             instance_id=instance.id,
-            attachment=network_interfaces.new_attachment(
-                world,
-                region,
-                device_index=wanted.device_index,
-                delete_on_termination=wanted.delete_on_termination,
-                network_card_index=wanted.network_card_index,
-                at=now,
+            attachment=Attachment(
+                world.ids.resource("eni-attach"),
+                wanted.device_index,
+                now,
+                "attached",
+                wanted.delete_on_termination,
+                wanted.network_card_index,
+                region.account,
             ),
             auto_public_ip=wanted.public_ip,
         )

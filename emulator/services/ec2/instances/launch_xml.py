@@ -26,7 +26,6 @@ _VARYING = re.compile(
 )
 # Elements that an instance gets only later; with one of them nothing is filled in.
 _UNEXPECTED = re.compile(rb"<(publicIp|ipAddress|spotInstanceRequestId|carrierIp)>")
-_PLACES = tuple(str(place).encode() for place in range(256))
 
 
 @attrs.frozen
@@ -58,37 +57,59 @@ def _values(region: Region, launched: Launched) -> Iterator[tuple[str, str]]:
         yield "volumeId", volume.id
 
 
-def _template(xml: bytes, values: Sequence[tuple[str, str]]) -> bytes | None:
-    """Return the XML with ``%(n)b`` for the n-th value, or None where that cannot be done."""
+@attrs.frozen
+class _Template:
+    """One instance's XML cut where something of its own stands.
+
+    Attributes:
+        pieces: the XML, with a gap at every odd place.
+        gaps: for each gap, which of an instance's values fills it.
+        size: how many values an instance has.
+    """
+
+    pieces: list[bytes]
+    gaps: list[int]
+    size: int
+
+    def filled(self, own: Sequence[bytes]) -> bytes:
+        """Return the XML of the instance with these values."""
+        pieces = self.pieces
+        pieces[1::2] = [own[gap] for gap in self.gaps]
+        return b"".join(pieces)
+
+
+def _template(xml: bytes, values: Sequence[tuple[str, str]]) -> _Template | None:
+    """Return the XML as a template of its values, or None where that cannot be done."""
     place_of = {
-        (element.encode(), value.encode()): place
-        for place, (element, value) in zip(_PLACES, values, strict=False)
+        (element.encode(), value.encode()): place for place, (element, value) in enumerate(values)
     }
-    if len(place_of) != len(values) or len(values) > len(_PLACES) or _UNEXPECTED.search(xml):
+    if len(place_of) != len(values) or _UNEXPECTED.search(xml):
         return None
-    pieces, end = [], 0
+    pieces: list[bytes] = []
+    gaps: list[int] = []
+    end = 0
     for found in _VARYING.finditer(xml):
         place = place_of.get((found[1], found[2]))
         if place is None:
             return None
-        pieces += [xml[end : found.start(2)].replace(b"%", b"%%"), b"%(", place, b")b"]
+        pieces += [xml[end : found.start(2)], b""]
+        gaps.append(place)
         end = found.end(2)
-    pieces.append(xml[end:].replace(b"%", b"%%"))
-    return b"".join(pieces)
+    pieces.append(xml[end:])
+    return _Template(pieces, gaps, len(values))
 
 
 def launched_xml(region: Region, launch: Sequence[Launched]) -> list[bytes]:
     """Return the XML of each instance of a launch, none of which has changed since."""
     first_xml = instance_xml(region, launch[0].instance)
-    values = list(_values(region, launch[0]))
-    template = _template(first_xml, values) if len(launch) > 1 else None
+    if len(launch) == 1:
+        return [first_xml]
+    template = _template(first_xml, list(_values(region, launch[0])))
     if template is None:
         return [first_xml, *(instance_xml(region, one.instance) for one in launch[1:])]
     filled = [first_xml]
     for one in launch[1:]:
-        own = [value.encode() for _, value in _values(region, one)]
-        if len(own) != len(values):
-            filled.append(instance_xml(region, one.instance))
-        else:
-            filled.append(template % dict(zip(_PLACES, own, strict=False)))
+        own = "\n".join([value for _, value in _values(region, one)]).encode().split(b"\n")
+        fits = len(own) == template.size
+        filled.append(template.filled(own) if fits else instance_xml(region, one.instance))
     return filled

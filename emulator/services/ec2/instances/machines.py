@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from emulator.model.instance import Instance, Reservation
+from emulator.model.network_interface import NetworkInterface
 from emulator.services.call import World
 from emulator.services.ec2.instances import spot
 from emulator.services.ec2.instances.profiles import release_profile
@@ -42,15 +43,8 @@ Work = Callable[[World, Region, Instance], Coroutine[Deferred[Any], Any, None]]
 def specification(region: Region, launched: Launched, plan: LaunchPlan) -> LaunchSpec:
     """Return what the manager needs to know of a new instance."""
     instance = launched.instance
-    primary_ips = next(
-        (
-            interface.private_ips
-            for wanted, interface in zip(plan.interfaces, launched.interfaces, strict=True)
-            if wanted.device_index == 0
-        ),
-        (),
-    )
-    private_ip = primary_ips[0] if primary_ips else ""
+    interface = _primary_of(plan, launched)
+    private_ip = interface.private_ips[0] if interface and interface.private_ips else ""
     return LaunchSpec(
         instance_id=instance.id,
         account=region.account,
@@ -66,6 +60,14 @@ def specification(region: Region, launched: Launched, plan: LaunchPlan) -> Launc
     )
 
 
+def _primary_of(plan: LaunchPlan, launched: Launched) -> NetworkInterface | None:
+    """Return the interface that a launch gave device index 0."""
+    for wanted, interface in zip(plan.interfaces, launched.interfaces, strict=True):
+        if wanted.device_index == 0:
+            return interface
+    return None
+
+
 def begin_launches(
     world: World, region: Region, plan: LaunchPlan, launched: Sequence[Launched]
 ) -> None:
@@ -76,7 +78,8 @@ def begin_launches(
         if isinstance(manager, LaunchesAtOnce):
             for one in launched:
                 instance_id = one.instance.id
-                _now_running(world, region, one.instance, manager.launch_now(instance_id))
+                guest = manager.launch_now(instance_id)
+                _now_running(world, region, one.instance, guest, _primary_of(plan, one))
             return
         for one in launched:
             world.background.start(
@@ -111,7 +114,7 @@ async def _launch(world: World, region: Region, instance: Instance, spec: Launch
             if instance.state == "pending":
                 _end(world, region, instance, LAUNCH_FAILED)
             return
-        _now_running(world, region, instance, guest)
+        _now_running(world, region, instance, guest, primary(region, instance))
 
 
 async def start(world: World, region: Region, instance: Instance) -> None:
@@ -128,7 +131,7 @@ async def start(world: World, region: Region, instance: Instance) -> None:
                 instance.move("stopping")
                 instance.move("stopped")
             return
-        _now_running(world, region, instance, guest)
+        _now_running(world, region, instance, guest, primary(region, instance))
 
 
 async def stop(world: World, region: Region, instance: Instance) -> None:
@@ -180,10 +183,16 @@ async def terminate(world: World, region: Region, instance: Instance) -> None:
             _end(world, region, instance, instance.state_reason)
 
 
-def _now_running(world: World, region: Region, instance: Instance, guest: Guest) -> None:
+def _now_running(
+    world: World,
+    region: Region,
+    instance: Instance,
+    guest: Guest,
+    interface: NetworkInterface | None,
+) -> None:
+    """Note that a machine is up; it gets the public address that its interface is to have."""
     if instance.state != "pending":
         return
-    interface = primary(region, instance)
     if (
         interface is not None
         and interface.auto_public_ip

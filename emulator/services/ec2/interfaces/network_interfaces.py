@@ -7,7 +7,6 @@ What instances, NAT gateways and endpoints need of interfaces is here too: they 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -116,7 +115,9 @@ def new_interface(
         else ()
     )
     taken: tuple[str, ...] = ()
-    if subnet.cidr:
+    if subnet.cidr and not secondary_ips and not secondary_count:
+        taken = (take(subnet, private_ip, random),)
+    elif subnet.cidr:
         wanted = (private_ip, *secondary_ips, *(None,) * secondary_count)
         taken = take_all(world, subnet, wanted)
     elif private_ip or secondary_ips or secondary_count:
@@ -156,13 +157,12 @@ def new_attachment(
     delete_on_termination: bool,
     network_card_index: int = 0,
     status: str = "attached",
-    at: datetime | None = None,
 ) -> Attachment:
-    """Return a place in an instance of the region's account, taken now unless told ``at``."""
+    """Return a place in an instance of the region's account, taken now."""
     return Attachment(
         id=world.ids.resource("eni-attach"),
         device_index=device_index,
-        attached_at=at or world.clock.now(),
+        attached_at=world.clock.now(),
         status=status,
         delete_on_termination=delete_on_termination,
         network_card_index=network_card_index,
@@ -215,7 +215,7 @@ def new_public_ip(world: World, region: Region) -> str:
     return public_addresses.choose(
         public_addresses.AUTOMATIC,
         world.ids.random,
-        lambda address: bool(interfaces.where(public_ip=address)),
+        lambda address: interfaces.has(public_ip=address),
     )
 
 
