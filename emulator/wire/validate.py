@@ -22,6 +22,7 @@ Rule = Callable[[Any], str | None]
 
 # Shapes whose enumerations or patterns are not enforced.
 EXEMPT = {
+    "AccountAttributeName": "EC2 takes the names of all attributes, and the model lists two",
     "InstanceType": "instance types newer than the pinned model are the catalogue's business",
     **dict.fromkeys(
         ("AcceleratorManufacturer", "AcceleratorName", "AcceleratorType", "CpuManufacturer"),

@@ -223,6 +223,11 @@ def describe_account_attributes(
     values = dict(_ATTRIBUTES)
     if vpc is not None:
         values["default-vpc"] = vpc.id
+    for name in names:
+        if name not in _ATTRIBUTES:
+            raise AwsError(
+                "InvalidParameterValue", f"Invalid value '{name[:64]}' for AttributeName."
+            )
     return {
         "AccountAttributes": [
             {"AttributeName": name, "AttributeValues": [{"AttributeValue": values[name]}]}

@@ -43,14 +43,17 @@ def _reservation(region: Region, reservation_id: str) -> Mapping[str, Any]:
     """Return a reservation as it is now, which is what a repeated request gets.
 
     Raises:
-        AwsError: all its instances are gone for good.
+        AwsError: IdempotentInstanceTerminated when all its instances are.
     """
     rows = sorted(
         region[Instance].where(reservation_id=reservation_id), key=lambda row: row.launch_index
     )
     reservation = region[Reservation].get(reservation_id)
-    if reservation is None or not rows:
-        raise AwsError("IdempotentInstanceTerminated", "The instances were terminated")
+    if reservation is None or all(row.state == "terminated" for row in rows):
+        raise AwsError(
+            "IdempotentInstanceTerminated",
+            "The client token is that of an earlier request whose instances were terminated",
+        )
     return as_launched(region, reservation, [instance_xml(region, row) for row in rows])
 
 

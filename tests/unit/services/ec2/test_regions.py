@@ -84,6 +84,9 @@ def test_account_attributes_name_the_default_vpc() -> None:
     assert attribute["AttributeValues"] == [{"AttributeValue": vpc["VpcId"]}]
     platforms = client.call("DescribeAccountAttributes", AttributeNames=["supported-platforms"])
     assert platforms["AccountAttributes"][0]["AttributeValues"] == [{"AttributeValue": "VPC"}]
+    client.call("DescribeAccountAttributes", AttributeNames=["max-instances"])
+    unknown = client.code_of("DescribeAccountAttributes", AttributeNames=["mood"])
+    assert unknown == "InvalidParameterValue"
 
 
 def test_instance_types_come_in_pages_and_by_name() -> None:

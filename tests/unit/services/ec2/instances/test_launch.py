@@ -140,6 +140,10 @@ def test_the_same_token_launches_once() -> None:
     assert client.described() == ids
     other = request | {"InstanceType": "t3.small"}
     assert client.code_of("RunInstances", **other) == "IdempotentParameterMismatch"
+    client.call("TerminateInstances", InstanceIds=ids[:1])
+    assert client.call("RunInstances", **request)["ReservationId"] == first["ReservationId"]
+    client.call("TerminateInstances", InstanceIds=ids)
+    assert client.code_of("RunInstances", **request) == "IdempotentInstanceTerminated"
 
 
 def test_instances_of_one_launch_are_numbered_and_have_addresses_of_their_own() -> None:
