@@ -19,6 +19,7 @@ from emulator.services.call import Call, Handler
 from emulator.services.ec2.images.block_devices import block_device, check_names, merged, shown_iops
 from emulator.services.ec2.images.images import find_visible, owned, stocked, unavailable
 from emulator.services.ec2.nouns import NOUNS
+from emulator.services.ec2.sharing import neighbours
 from emulator.services.ec2.storage import snapshots
 from emulator.services.ec2.storage.ebs_settings import encryption
 from emulator.services.ec2.storage.volumes import attached_to
@@ -240,6 +241,7 @@ def copy_image(call: Call, params: aws.CopyImageRequestTypeDef) -> dict[str, Any
         raise NOUNS["ami"].missing([source_id])
     if source.state != "available":
         raise unavailable(source_id)
+    _check_storage(call, home, source)
     _check_name(region, params["Name"])
     _check_description(params)
     given = tags_by_type(params, ("image", "snapshot"))
@@ -267,6 +269,26 @@ def copy_image(call: Call, params: aws.CopyImageRequestTypeDef) -> dict[str, Any
     region[Image].add(image)
     call.world.settle(image, "available")
     return {"ImageId": image.id}
+
+
+def _check_storage(call: Call, home: Region, source: Image) -> None:
+    """Refuse to copy an image that is lent without its snapshots. Source: API_CopyImage.
+
+    Raises:
+        AwsError: InvalidRequest.
+    """
+    if source.owner_id == call.account:
+        return
+    for lender in neighbours(call.state, home):
+        if lender.account != source.owner_id:
+            continue
+        for snapshot_id in source.snapshot_ids:
+            held = lender[Snapshot].get(snapshot_id)
+            if held is not None and not snapshots.shared_with(held, call.account):
+                raise AwsError(
+                    "InvalidRequest",
+                    "You do not have permission to access the storage of this ami",
+                )
 
 
 _COPIED = (

@@ -79,13 +79,14 @@ SNAPSHOT = Kind(
 )
 
 
+def shared_with(snapshot: Snapshot, account: str) -> bool:
+    """Tell whether an account that does not own a snapshot may make volumes of it."""
+    return snapshot.create_permission_all or account in snapshot.create_permission_users
+
+
 def _shared(home: Region, account: str) -> list[Snapshot]:
     """Return what another account's region shares with this account."""
-    return [
-        snapshot
-        for snapshot in home[Snapshot]
-        if snapshot.create_permission_all or account in snapshot.create_permission_users
-    ]
+    return [snapshot for snapshot in home[Snapshot] if shared_with(snapshot, account)]
 
 
 def visible(call: Call, region: Region, snapshot_id: str) -> Snapshot:

@@ -528,3 +528,23 @@ def test_images_are_found_by_boot_mode_and_by_the_parameter_that_names_them() ->
         "Images"
     ]
     assert found["Name"].startswith("al2023-ami-")
+
+
+def test_a_lent_image_is_copied_only_with_its_snapshots() -> None:
+    client = Client()
+    other = Client(like=client, access_key=OTHER)
+    image_id = register(client)
+    client.call(
+        "ModifyImageAttribute", ImageId=image_id, LaunchPermission={"Add": [{"UserId": OTHER}]}
+    )
+    asked = {"Name": "copied", "SourceImageId": image_id, "SourceRegion": "us-east-1"}
+    assert other.code_of("CopyImage", **asked) == "InvalidRequest"
+    (device,) = show(client, image_id)["BlockDeviceMappings"]
+    client.call(
+        "ModifySnapshotAttribute",
+        SnapshotId=device["Ebs"]["SnapshotId"],
+        Attribute="createVolumePermission",
+        OperationType="add",
+        UserIds=[OTHER],
+    )
+    other.call("CopyImage", **asked)
