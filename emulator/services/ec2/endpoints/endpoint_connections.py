@@ -23,7 +23,7 @@ from emulator.services.ec2.endpoints.vpc_endpoint_views import VPC_ENDPOINT, dns
 from emulator.services.ec2.kind import Kind
 from emulator.services.ec2.unsuccessful import unsuccessful
 from emulator.services.filters import Field, select
-from emulator.services.pages import page
+from emulator.services.pages import page_by
 from emulator.state.store import Region
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ class _Connection(Row):
     ) -> None:
         super().__init__(id=endpoint.id)
         self.place, self.endpoint, self.service = place, endpoint, service
+
+    @property
+    def position(self) -> str:
+        """Where the line stands among all, whichever others come and go."""
+        service, endpoint = self.service.sequence, self.endpoint.sequence
+        return f"{service:016}/{self.place.account}/{self.place.name}/{endpoint:016}"
 
 
 _FIELDS: Mapping[str, Field[_Connection]] = {
@@ -85,11 +91,16 @@ def describe_vpc_endpoint_connections(
         for place, endpoint in connected(call.state, service.id)
     ]
     chosen = select(call.region, lines, params.get("Filters"), _FIELDS, taggable=False)
-    numbered = list(enumerate(chosen, start=1))
-    shown, token = page(
-        call.operation.name, numbered, params, call.operation.page_limits, lambda item: item[0]
+    chosen.sort(key=lambda line: line.position)
+    shown, token = page_by(
+        call.operation.name,
+        chosen,
+        params,
+        call.operation.page_limits,
+        lambda line: line.position,
+        str,
     )
-    answer: dict[str, Any] = {"VpcEndpointConnections": [_shown(line) for _, line in shown]}
+    answer: dict[str, Any] = {"VpcEndpointConnections": [_shown(line) for line in shown]}
     if token is not None:
         answer["NextToken"] = token
     return answer

@@ -29,6 +29,7 @@ from emulator.services.ec2.security.security_groups import groups_for
 from emulator.services.ec2.tags import tags_on_create
 from emulator.services.ec2.unsuccessful import unsuccessful
 from emulator.services.filters import Field, select
+from emulator.services.pages import page_of_rows
 from emulator.state.store import Region
 
 if TYPE_CHECKING:
@@ -364,7 +365,8 @@ def describe_vpc_endpoint_associations(
     VPC_ENDPOINT.find_all(call.region, params.get("VpcEndpointIds", ()))
     none: tuple[VpcEndpoint, ...] = ()
     filters = params.get("Filters")
-    select(call.region, none, filters, _ASSOCIATION_FILTERS, taggable=False)
+    rows = select(call.region, none, filters, _ASSOCIATION_FILTERS, taggable=False)
+    page_of_rows(call.operation.name, rows, params, call.operation.page_limits)
     return {"VpcEndpointAssociations": []}
 
 

@@ -25,7 +25,7 @@ from emulator.services.call import Call, Handler
 from emulator.services.ec2.transit.transit_gateway_associations import pair
 from emulator.services.ec2.transit.transit_gateway_tables import live_table
 from emulator.services.filters import Field, select
-from emulator.services.pages import page
+from emulator.services.pages import page_by
 from emulator.state.store import Region
 
 if TYPE_CHECKING:
@@ -144,11 +144,13 @@ def routes_of(call: Call, table: TransitGatewayRouteTable) -> list[_Shown]:
     routes.update({route.cidr: route for route in _listed(call.region, table)})
     for row in call.region[TransitGatewayRoute].where(route_table_id=table.id):
         routes[row.cidr] = _static(row)
-    return sorted(routes.values(), key=lambda route: _order(known_network(route.cidr)))
+    return sorted(routes.values(), key=_place)
 
 
-def _order(network: Network) -> tuple[int, int, int]:
-    return network.version, int(network.network_address), network.prefixlen
+def _place(route: _Shown) -> str:
+    """Return where a route stands among all, whichever others come and go."""
+    network = known_network(route.cidr)
+    return f"{network.version}/{int(network.network_address):032x}/{network.prefixlen:03}"
 
 
 def target(
@@ -308,15 +310,16 @@ def search_transit_gateway_routes(
         else:
             plain.append(item)
     routes = select(region, routes, plain, _FIELDS, taggable=False)  # type: ignore[type-var]  # no record, but filtered alike
-    shown, token = page(
+    shown, token = page_by(
         call.operation.name,
-        list(enumerate(routes)),
+        routes,
         {"MaxResults": DEFAULT_ROUTES, **params},
         PAGE_LIMITS,
-        lambda numbered: numbered[0],
+        _place,
+        str,
     )
     return {
-        "Routes": [_view(region, route) for _, route in shown],
+        "Routes": [_view(region, route) for route in shown],
         "AdditionalRoutesAvailable": token is not None,
         "NextToken": token,
     }

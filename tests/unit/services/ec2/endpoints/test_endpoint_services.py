@@ -211,6 +211,20 @@ def test_connections_wait_for_the_owner_s_word(client: Client, consumer: Network
     assert unknown["Error"]["Code"] == "InvalidVpcEndpointId.NotFound"
 
 
+def test_pages_of_connections_stay_whole_while_endpoints_go(
+    client: Client, consumer: Network
+) -> None:
+    offered = _offer(client, AcceptanceRequired=False)
+    _allow(client, offered["ServiceId"], "*")
+    made = [_connect(consumer, offered) for _ in range(7)]
+    first = client.call("DescribeVpcEndpointConnections", MaxResults=5)
+    consumer.client.call("DeleteVpcEndpoints", VpcEndpointIds=made[:2])
+
+    rest = client.call("DescribeVpcEndpointConnections", NextToken=first["NextToken"])
+
+    assert [line["VpcEndpointId"] for line in rest["VpcEndpointConnections"]] == made[5:]
+
+
 def test_a_service_with_connections_stays(client: Client, consumer: Network) -> None:
     offered = _offer(client, AcceptanceRequired=False)
     service_id = offered["ServiceId"]

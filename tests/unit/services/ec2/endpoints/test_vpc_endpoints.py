@@ -316,3 +316,9 @@ def test_services_are_listed_by_name_and_type(net: Network) -> None:
     assert (
         client.code_of("DescribeVpcEndpointServices", ServiceNames=["nope"]) == "InvalidServiceName"
     )
+
+
+def test_a_foreign_token_is_no_page_of_endpoint_associations() -> None:
+    code = Client().code_of("DescribeVpcEndpointAssociations", NextToken="mine")
+
+    assert code == "InvalidParameterValue"

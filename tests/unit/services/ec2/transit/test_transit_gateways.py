@@ -595,6 +595,32 @@ def test_a_search_says_when_there_is_more(client: Client) -> None:
     assert client.code_of("SearchTransitGatewayRoutes", **ask) == "InvalidParameterValue"
 
 
+def test_pages_of_a_search_stay_whole_while_routes_go(client: Client) -> None:
+    table_id = default_table(client, new_gateway(client))
+    cidrs = [f"10.{number}.0.0/16" for number in range(7)]
+    for cidr in cidrs:
+        client.call(
+            "CreateTransitGatewayRoute",
+            TransitGatewayRouteTableId=table_id,
+            DestinationCidrBlock=cidr,
+            Blackhole=True,
+        )
+    ask = {
+        "TransitGatewayRouteTableId": table_id,
+        "Filters": [{"Name": "type", "Values": ["static"]}],
+    }
+    part = client.call("SearchTransitGatewayRoutes", MaxResults=5, **ask)
+    client.call(
+        "DeleteTransitGatewayRoute",
+        TransitGatewayRouteTableId=table_id,
+        DestinationCidrBlock=cidrs[0],
+    )
+
+    rest = client.call("SearchTransitGatewayRoutes", NextToken=part["NextToken"], **ask)
+
+    assert [route["DestinationCidrBlock"] for route in rest["Routes"]] == cidrs[5:]
+
+
 def test_a_prefix_list_stands_for_routes(client: Client) -> None:
     table_id = default_table(client, new_gateway(client))
     list_id = client.call(
