@@ -40,12 +40,16 @@ def dns_entries(region: Region, endpoint: VpcEndpoint) -> Iterator[dict[str, str
     if endpoint.endpoint_type != "Interface" or not endpoint.interface_ids:
         return
     base = _base_name(region, endpoint)
+    # Buckets are named before the endpoint ("AWS PrivateLink for Amazon S3").
+    label = (
+        f"*.{endpoint.dns_label}" if endpoint.service_name.endswith(".s3") else endpoint.dns_label
+    )
     zone = hosted_zone_id(region.name, "vpce")
-    yield {"DnsName": f"{endpoint.dns_label}.{base}", "HostedZoneId": zone}
+    yield {"DnsName": f"{label}.{base}", "HostedZoneId": zone}
     for subnet_id in endpoint.subnet_ids:
         subnet = region[Subnet].get(subnet_id)
         if subnet is not None:
-            name = f"{endpoint.dns_label}-{subnet.availability_zone}.{base}"
+            name = f"{label}-{subnet.availability_zone}.{base}"
             yield {"DnsName": name, "HostedZoneId": zone}
     if endpoint.private_dns_enabled:
         for name in endpoint.private_names:

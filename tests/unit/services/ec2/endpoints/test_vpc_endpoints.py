@@ -318,6 +318,15 @@ def test_services_are_listed_by_name_and_type(net: Network) -> None:
     )
 
 
+def test_an_interface_endpoint_of_s3_has_names_for_buckets(net: Network) -> None:
+    made = net.endpoint(VpcEndpointType="Interface", ServiceName=S3, SubnetIds=[net.subnet_ids[0]])
+
+    names = [entry["DnsName"] for entry in made["DnsEntries"]]
+
+    assert len(names) == 2
+    assert all(name.startswith(f"*.{made['VpcEndpointId']}-") for name in names)
+
+
 def test_a_foreign_token_is_no_page_of_endpoint_associations() -> None:
     code = Client().code_of("DescribeVpcEndpointAssociations", NextToken="mine")
 
