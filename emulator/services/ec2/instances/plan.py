@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -28,6 +28,7 @@ from emulator.services.ec2.instances.profiles import Profile, instance_profile
 from emulator.services.ec2.instances.spot import SpotOrder, launch_specification, spot_order
 from emulator.services.ec2.launching.key_material import ED25519
 from emulator.services.ec2.launching.placement_groups import PLACEMENT_GROUP, named_group
+from emulator.services.ec2.storage.ebs_settings import encryption
 from emulator.services.ec2.tags import tags_by_type
 from emulator.services.ec2.vpcs.subnets import zone_id
 from emulator.state.store import Region
@@ -105,12 +106,15 @@ def launch_plan(
     user_data, user_data_bytes = checked_user_data(params.get("UserData"))
     profile = instance_profile(call, params.get("IamInstanceProfile"))
     interfaces = planned_interfaces(region, params, info)
+    devices = planned_devices(call, image, params.get("BlockDeviceMappings"))
+    if (params.get("HibernationOptions") or {}).get("Configured"):
+        _check_hibernation(region, image, devices)
     return LaunchPlan(
         count=_count(params, interfaces),
         image=image,
         info=info,
         interfaces=interfaces,
-        devices=planned_devices(call, image, params.get("BlockDeviceMappings")),
+        devices=devices,
         options=_options(region, params, image, info, interfaces[0], tags),
         tags=tags,
         key_name=key.name if key else None,
@@ -425,6 +429,19 @@ def _options(
             if item.get("LicenseConfigurationArn")
         ),
     )
+
+
+def _check_hibernation(region: Region, image: Image, devices: Sequence[BlockDevice]) -> None:
+    """Refuse hibernation to a plain disk. Source: "Prerequisites for EC2 instance hibernation"."""
+    for device in devices:
+        if (
+            device.device_name == image.root_device_name
+            and not encryption(region, encrypted=device.encrypted, kms_key_id=device.kms_key_id)[0]
+        ):
+            raise AwsError(
+                "UnsupportedHibernationConfiguration",
+                f"The root volume '{device.device_name}' must be encrypted to enable hibernation",
+            )
 
 
 def check_features(info: InstanceTypeInfo, *, enclave: bool, hibernation: bool) -> None:

@@ -520,3 +520,14 @@ def test_a_snapshot_that_somebody_shares_may_be_mapped() -> None:
     assert (
         len(client.instance(client.launch(BlockDeviceMappings=devices))["BlockDeviceMappings"]) == 2
     )
+
+
+def test_hibernation_wants_an_encrypted_root_volume() -> None:
+    client = Launcher()
+    wanted = {"HibernationOptions": {"Configured": True}}
+    request = client.request(**wanted)
+    assert client.code_of("RunInstances", **request) == "UnsupportedHibernationConfiguration"
+    root = {"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True}}
+    client.launch(**wanted, BlockDeviceMappings=[root])
+    client.call("EnableEbsEncryptionByDefault")
+    client.launch(**wanted)
