@@ -10,6 +10,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -185,7 +186,16 @@ def _greet(text: str) -> None:
 
 
 def _request_line(request: HttpRequest, response: HttpResponse, seconds: float) -> str:
-    name = response.log_name or f"{request.method} {request.path[:200]}"
-    if not name.isprintable():  # a client's text must not begin a line of its own
-        name = ascii(name)
-    return f"{name} {response.status} {seconds * 1000:.1f} ms"
+    name = response.log_name
+    head = _line_head(name, response.status) if name else _unnamed(request, response)
+    return f"{head}{seconds * 1000:.1f} ms"
+
+
+@lru_cache(maxsize=2048)
+def _line_head(name: str, status: int) -> str:
+    # A client's text must not begin a line of its own.
+    return f"{name if name.isprintable() else ascii(name)} {status} "
+
+
+def _unnamed(request: HttpRequest, response: HttpResponse) -> str:
+    return _line_head(f"{request.method} {request.path[:200]}", response.status)

@@ -20,7 +20,7 @@ from emulator.web.request_reader import (
     Refusal,
     RequestReader,
 )
-from emulator.web.response_bytes import CLOSE, CONTINUE, render
+from emulator.web.response_bytes import CLOSE, CONTINUE, LONG_BYTES, render
 from emulator.wire.message import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -325,6 +325,11 @@ class HttpConnection(Protocol):
             response = _crashed(request)
             data = render(response, connections.dates, connection, head_only=head_only)
         self._write(data)
+        if not head_only and response.status not in (204, 304):
+            length = sum(map(len, response.body))
+            if length > LONG_BYTES:
+                body = response.body
+                self._write(body[0] if len(body) == 1 else b"".join(body))
         if self._on_answered is not None:
             self._report(request, response, started)
         if connection is CLOSE:

@@ -20,6 +20,7 @@ _STATUS_LINES: Final = {
     for status in HTTPStatus
     if status.value >= 200
 }
+LONG_BYTES: Final = 128 * 1024
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # The server writes these itself; an answer that names one would send it twice.
 _OURS: Final = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
@@ -34,7 +35,10 @@ def date_lines(epoch_seconds: float) -> bytes:
 
 
 def render(response: HttpResponse, dates: bytes, connection: bytes, *, head_only: bool) -> bytes:
-    """Return a whole answer, ready to be written at once.
+    """Return a whole answer, ready to be written at once; of a long one only the head.
+
+    A body of more than LONG_BYTES is sent from where it is: copying it behind its head
+    would take a good part of the time that sending takes.
 
     A header whose name is no token, or whose value would break out of its line, is
     left out: nothing that a handler repeats from a request can add a header of its own.
@@ -70,7 +74,7 @@ def render(response: HttpResponse, dates: bytes, connection: bytes, *, head_only
         connection,
         len(whole),
         head,
-        b"" if head_only else whole,
+        b"" if head_only or len(whole) > LONG_BYTES else whole,
     )
 
 
