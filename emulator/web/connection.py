@@ -20,7 +20,7 @@ from emulator.web.request_reader import (
     Refusal,
     RequestReader,
 )
-from emulator.web.response_bytes import CLOSE, CONTINUE, LONG_BYTES, render
+from emulator.web.response_bytes import CLOSE, CONTINUE, render
 from emulator.wire.message import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -320,16 +320,13 @@ class HttpConnection(Protocol):
             connection = CLOSE
         head_only = request.method == "HEAD"
         try:
-            data = render(response, connections.dates, connection, head_only=head_only)
+            data, after = render(response, connections.dates, connection, head_only=head_only)
         except Exception:  # noqa: BLE001 - as above: what was returned is no answer
             response = _crashed(request)
-            data = render(response, connections.dates, connection, head_only=head_only)
+            data, after = render(response, connections.dates, connection, head_only=head_only)
         self._write(data)
-        if not head_only and response.status not in (204, 304):
-            length = sum(map(len, response.body))
-            if length > LONG_BYTES:
-                body = response.body
-                self._write(body[0] if len(body) == 1 else b"".join(body))
+        if after:
+            self._write(after)
         if self._on_answered is not None:
             self._report(request, response, started)
         if connection is CLOSE:
@@ -384,7 +381,7 @@ class HttpConnection(Protocol):
             (f"{refusal.status} {refusal.reason}\n".encode(),),
             (("Content-Type", "text/plain"),),
         )
-        data = render(response, self._connections.dates, CLOSE, head_only=False)
+        data, _ = render(response, self._connections.dates, CLOSE, head_only=False)
         self._write(data)
         self._stop_answering()
         if self._over_tls:

@@ -292,5 +292,6 @@ class _NoRoom(Protocol):
     def connectionMade(self) -> None:
         """Say so and close."""
         assert self.transport is not None
-        self.transport.write(render(_NO_ROOM, self._connections.dates, CLOSE, head_only=False))
+        data, _ = render(_NO_ROOM, self._connections.dates, CLOSE, head_only=False)
+        self.transport.write(data)
         self.transport.loseConnection()

@@ -34,8 +34,10 @@ def date_lines(epoch_seconds: float) -> bytes:
     return f"Server: ec2-emulator\r\nDate: {date}\r\n".encode()
 
 
-def render(response: HttpResponse, dates: bytes, connection: bytes, *, head_only: bool) -> bytes:
-    """Return a whole answer, ready to be written at once; of a long one only the head.
+def render(
+    response: HttpResponse, dates: bytes, connection: bytes, *, head_only: bool
+) -> tuple[bytes, bytes]:
+    """Return an answer as what is written at once and what is written after it.
 
     A body of more than LONG_BYTES is sent from where it is: copying it behind its head
     would take a good part of the time that sending takes.
@@ -65,17 +67,19 @@ def render(response: HttpResponse, dates: bytes, connection: bytes, *, head_only
             text += f"{prefix}{value}\r\n"
     head = text.encode("latin-1", "replace")
     if status in (204, 304):
-        return b"%b%b%b%b\r\n" % (status_line, dates, connection, head)
+        return b"%b%b%b%b\r\n" % (status_line, dates, connection, head), b""
     body = response.body
     whole = body[0] if len(body) == 1 else b"".join(body)
+    sent = b"" if head_only else whole
+    at_once, after = (b"", sent) if len(sent) > LONG_BYTES else (sent, b"")
     return b"%b%b%bContent-Length: %d\r\n%b\r\n%b" % (
         status_line,
         dates,
         connection,
         len(whole),
         head,
-        b"" if head_only or len(whole) > LONG_BYTES else whole,
-    )
+        at_once,
+    ), after
 
 
 def _unusual_status_line(status: int) -> bytes:

@@ -25,7 +25,8 @@ R = TypeVar("R", bound=Row)
 
 
 @functools.cache
-def _writer(shape: str) -> Callable[[Mapping[str, Any]], bytes]:
+def writer_of(shape: str) -> Callable[[Mapping[str, Any]], bytes]:
+    """Return what writes one structure of EC2's model as XML."""
     return load("ec2").structure_writer(shape)
 
 
@@ -93,7 +94,9 @@ class Kind(Generic[R]):
         """Return the record's XML, kept until something it shows changes."""
         fragment = row.fragment
         if fragment is None:
-            fragment = region.reads.during(row, lambda: _writer(self.shape)(self.view(region, row)))
+            fragment = region.reads.during(
+                row, lambda: writer_of(self.shape)(self.view(region, row))
+            )
         elif region.reads.watching:
             region.reads.note(row)
         return fragment

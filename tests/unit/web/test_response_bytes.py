@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.web.response_bytes import KEEP_ALIVE, render
+from emulator.web.response_bytes import KEEP_ALIVE, LONG_BYTES, render
 from emulator.wire.message import HttpResponse
 
 
 def rendered(response: HttpResponse, *, head_only: bool = False) -> bytes:
-    return render(response, b"", KEEP_ALIVE, head_only=head_only)
+    return b"".join(render(response, b"", KEEP_ALIVE, head_only=head_only))
 
 
 @pytest.mark.parametrize("value", ["a\r\nX: y", "a\nX: y", "a\rX: y", "a\0"])
@@ -51,3 +51,13 @@ def test_a_status_that_ends_nothing_is_refused(status):
 
 def test_what_latin_1_cannot_say_is_replaced():
     assert b"X: ?\r\n" in rendered(HttpResponse(200, (), (("X", "→"),)))
+
+
+def test_a_long_body_is_written_after_its_head_and_not_copied_behind_it() -> None:
+    body = b"x" * (LONG_BYTES + 1)
+
+    at_once, after = render(HttpResponse(200, (body,)), b"", KEEP_ALIVE, head_only=False)
+
+    assert after is body
+    assert at_once.endswith(b"Content-Length: %d\r\n\r\n" % len(body))
+    assert render(HttpResponse(200, (body,)), b"", KEEP_ALIVE, head_only=True)[1] == b""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -12,10 +12,9 @@ from emulator.model.security_group import SecurityGroup
 from emulator.model.volume import Volume, VolumeAttachment
 from emulator.model.vpc import Vpc
 from emulator.net.dns_names import private_name, public_name, resource_name
-from emulator.services.ec2.kind import tag_set
+from emulator.services.ec2.kind import tag_set, writer_of
 from emulator.services.ec2.storage.volumes import attached_to
 from emulator.state.store import Region
-from emulator.wire.service import load
 
 AMAZON = "amazon"
 STATE_CODES: Mapping[str, int] = {
@@ -35,40 +34,35 @@ Part = bytes
 
 
 @cache
-def _writer(shape: str) -> Callable[[Mapping[str, Any]], bytes]:
-    return load("ec2").structure_writer(shape)
-
-
-@cache
 def _not_managed() -> Part:
-    return _writer("OperatorResponse")({"Managed": False})
+    return writer_of("OperatorResponse")({"Managed": False})
 
 
 @cache
 def _state(name: str) -> Part:
-    return _writer("InstanceState")(STATES[name])
+    return writer_of("InstanceState")(STATES[name])
 
 
 @cache
 def _monitoring(state: str) -> Part:
-    return _writer("Monitoring")({"State": state})
+    return writer_of("Monitoring")({"State": state})
 
 
 @lru_cache(maxsize=1024)
 def _options_parts(options: LaunchOptions) -> Mapping[str, Part]:
     """Return what instances show of their shared options, but for the metadata's state."""
     return {
-        "Placement": _writer("Placement")(options.placement),
-        "CpuOptions": _writer("CpuOptions")(options.cpu),
-        "CapacityReservationSpecification": _writer("CapacityReservationSpecificationResponse")(
+        "Placement": writer_of("Placement")(options.placement),
+        "CpuOptions": writer_of("CpuOptions")(options.cpu),
+        "CapacityReservationSpecification": writer_of("CapacityReservationSpecificationResponse")(
             options.capacity_reservation
         ),
-        "HibernationOptions": _writer("HibernationOptions")(
+        "HibernationOptions": writer_of("HibernationOptions")(
             {"Configured": options.hibernation_configured}
         ),
-        "EnclaveOptions": _writer("EnclaveOptions")({"Enabled": options.enclave_enabled}),
-        "MaintenanceOptions": _writer("InstanceMaintenanceOptions")(options.maintenance),
-        "NetworkPerformanceOptions": _writer("InstanceNetworkPerformanceOptions")(
+        "EnclaveOptions": writer_of("EnclaveOptions")({"Enabled": options.enclave_enabled}),
+        "MaintenanceOptions": writer_of("InstanceMaintenanceOptions")(options.maintenance),
+        "NetworkPerformanceOptions": writer_of("InstanceNetworkPerformanceOptions")(
             options.network_performance
         ),
     }
@@ -76,12 +70,12 @@ def _options_parts(options: LaunchOptions) -> Mapping[str, Part]:
 
 @lru_cache(maxsize=1024)
 def _names_part(options: LaunchOptions) -> Part:
-    return _writer("PrivateDnsNameOptionsResponse")(options.private_dns_name)
+    return writer_of("PrivateDnsNameOptionsResponse")(options.private_dns_name)
 
 
 @lru_cache(maxsize=1024)
 def _metadata_part(options: LaunchOptions, state: str) -> Part:
-    return _writer("InstanceMetadataOptionsResponse")({"State": state, **options.metadata})
+    return writer_of("InstanceMetadataOptionsResponse")({"State": state, **options.metadata})
 
 
 def interfaces(region: Region, instance: Instance) -> list[NetworkInterface]:
@@ -331,7 +325,7 @@ def _heading(region: Region, reservation: Reservation) -> dict[str, Any]:
 
 def _show_instance(region: Region, instance: Instance) -> bytes:
     return region.reads.during(
-        instance, lambda: _writer("Instance")(instance_view(region, instance))
+        instance, lambda: writer_of("Instance")(instance_view(region, instance))
     )
 
 
@@ -349,9 +343,9 @@ def show_alone(region: Region, instance: Instance) -> bytes:
             region.reads.note(instance)
             whole = {
                 **_heading(region, reservation),
-                "Instances": [_writer("Instance")(instance_view(region, instance))],
+                "Instances": [writer_of("Instance")(instance_view(region, instance))],
             }
-            return _writer("Reservation")(whole)
+            return writer_of("Reservation")(whole)
 
         fragment = region.reads.during(reservation, render)
     return fragment
@@ -366,7 +360,7 @@ def as_launched(
 
 def instance_xml(region: Region, instance: Instance) -> bytes:
     """Return an instance's XML for one answer; nothing is kept."""
-    return _writer("Instance")(instance_view(region, instance))
+    return writer_of("Instance")(instance_view(region, instance))
 
 
 def shown(region: Region, rows: Iterable[Instance]) -> list[bytes | dict[str, Any]]:
