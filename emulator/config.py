@@ -15,7 +15,9 @@ from typing import Any
 import attrs
 
 PREFIX = "LOCALSTACK_"
-VM_MANAGERS = ("mock",)
+VM_MANAGERS = ("docker", "mock")
+STOP_MODES = ("pause", "stop")
+MANAGER_TAG_MODES = ("auto", "always", "never")
 LOG_LEVELS = ("trace", "debug", "info", "warning", "error")
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"", "0", "false", "no", "off"})
@@ -37,6 +39,12 @@ def _flag(text: str) -> bool:
 def _account(text: str) -> str:
     if not re.fullmatch(r"[0-9]{12}", text):
         raise ValueError("an account id has twelve digits")
+    return text
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", text):
+        raise ValueError("use up to 32 small letters, digits and dashes")
     return text
 
 
@@ -75,7 +83,50 @@ class Config:
     ec2_vm_manager: str | None = _setting(
         None,
         _one_of(*VM_MANAGERS),
-        "what is behind an instance: `mock` (records only); unset: the best that works here",
+        "what is behind an instance: `docker` (containers) or `mock` (records only); "
+        "unset: docker where an engine answers",
+    )
+    ec2_docker_flags: str = _setting(
+        "", str, "options of `docker run` for every instance, such as `--privileged -e LANG=C`"
+    )
+    ec2_docker_init: bool = _setting(
+        True, _flag, "whether Docker's own init is an instance's first process"
+    )
+    ec2_docker_limits: bool = _setting(
+        True, _flag, "whether an instance has no more processors and memory than its type"
+    )
+    ec2_docker_stop_mode: str = _setting(
+        "pause", _one_of(*STOP_MODES), "StopInstances freezes an instance, or ends its processes"
+    )
+    ec2_download_default_images: bool = _setting(
+        True, _flag, "whether the default AMIs are pulled at start, in the background"
+    )
+    ec2_remove_containers: bool | None = _setting(
+        None,
+        _flag,
+        "`0`: a terminated instance's container stays; `1`: all containers go with the emulator, "
+        "too; unset: they go when their instance is terminated",
+    )
+    ec2_mount_docker_socket: bool = _setting(
+        True, _flag, "whether instances find the Docker engine's socket at /var/run/docker.sock"
+    )
+    ec2_mount_block_devices: bool = _setting(
+        False, _flag, "whether volumes are files under /ebs-dev in instances, which are privileged"
+    )
+    ec2_ebs_max_volume_size: int = _setting(1000, _positive, "the largest of those files, in MiB")
+    ec2_manager_tag: str = _setting(
+        "auto",
+        _one_of(*MANAGER_TAG_MODES),
+        "whether instances show the tag `ec2_vm_manager`; `auto`: not to Terraform and its kin",
+    )
+    docker_host: str = _setting("", str, "the Docker engine's address")
+    docker_tls_verify: str = _setting("", str, "whether the engine's certificate is verified")
+    docker_cert_path: str = _setting("", str, "where the certificates for the engine are")
+    docker_sock: str = _setting(
+        "", str, "the engine's socket on its own machine, for EC2_MOUNT_DOCKER_SOCKET"
+    )
+    emulator_namespace: str = _setting(
+        "default", _name, "keeps the containers of two emulators on one engine apart"
     )
     default_account_id: str = _setting(
         "000000000000", _account, "the account of every access key that is not twelve digits"
@@ -112,6 +163,13 @@ class Config:
                 raise ConfigError(f"{variable}={text!r}: {error}") from None
         given.setdefault("gateway_listen", "0.0.0.0:4566" if in_container else "127.0.0.1:4566")
         return cls(**given)
+
+    @property
+    def docker_environment(self) -> Mapping[str, str]:
+        """Where the Docker engine is, under the names its own client reads."""
+        names = ("docker_host", "docker_tls_verify", "docker_cert_path")
+        given = {name.upper(): getattr(self, name) for name in names}
+        return {name: value for name, value in given.items() if value}
 
     @property
     def level(self) -> str:

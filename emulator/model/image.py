@@ -44,6 +44,7 @@ class Image(Stateful):
             None for a record without anything behind it.
         login_user: the user one logs in as.
         snapshot_ids: the snapshots of its block devices.
+        state_reason: code and message of why it failed.
     """
 
     PREFIX: ClassVar[str] = "ami"
@@ -97,6 +98,7 @@ class Image(Stateful):
     reference: str | None = None
     login_user: str = "root"
     last_launched_at: datetime | None = None
+    state_reason: tuple[str, str] | None = None
 
 
 @record

@@ -95,6 +95,20 @@ def _wanted_number(subnet: Subnet, wanted: str) -> int:
     return number
 
 
+def retake(subnet: Subnet, addresses: Iterable[str]) -> bool:
+    """Take just these addresses, which were given out before; all of them or none.
+
+    Returns:
+        Whether they were still free.
+    """
+    numbers = {int(ipaddress.IPv4Address(address)) for address in addresses}
+    if not subnet.addresses_in_use.isdisjoint(numbers):
+        return False
+    subnet.addresses_in_use.update(numbers)
+    subnet.touch()
+    return True
+
+
 def give_back(subnet: Subnet, addresses: Iterable[str]) -> None:
     """Return addresses to the subnet; unknown ones are ignored."""
     for address in addresses:

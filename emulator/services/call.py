@@ -27,6 +27,7 @@ class World:
 
     Attributes:
         locks: one for each instance; whoever has a machine changed holds its lock.
+        manager_tag: who sees the manager's tag on instances: ``auto``, ``always``, ``never``.
     """
 
     clock: Clock
@@ -35,6 +36,7 @@ class World:
     threads: Threads
     machines: VMManager
     locks: KeyedLocks = attrs.field(factory=KeyedLocks)
+    manager_tag: str = "auto"
 
     def later(
         self, delay_seconds: float, what: str, function: Callable[..., None], *args: Any

@@ -1,9 +1,14 @@
-"""What EC2 may ask of a virtual machine manager."""
+"""What EC2 may ask of a virtual machine manager.
+
+``VMManager`` is what every manager can do. Each further ability is a Protocol of its own;
+a manager has it by having its methods, and who needs it asks with ``isinstance``.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -13,35 +18,93 @@ class VMError(Exception):
     """A manager could not do as asked; services decide what the caller sees."""
 
 
+@attrs.frozen(order=True)
+class GuestKey:
+    """Whose guest it is: instance ids are looked up in one account's region."""
+
+    account: str
+    region: str
+    instance_id: str
+
+    def __str__(self) -> str:
+        return self.instance_id
+
+
+@attrs.frozen
+class GuestNetwork:
+    """The network a guest's first interface is on.
+
+    Attributes:
+        vpc_id: guests of one VPC reach each other and no others.
+        cidr: the VPC's block that holds the guest's address.
+    """
+
+    vpc_id: str
+    cidr: str
+
+
+@attrs.frozen
+class GuestDisk:
+    """A disk that a guest has from the start, besides its root disk.
+
+    Attributes:
+        volume_id: the EBS volume's.
+        device: the name the caller chose, such as ``/dev/sdf``.
+        size: in the manager's own unit: GiB, or MiB where the manager keeps files small.
+        snapshot_id: whose data it starts with, if any.
+    """
+
+    volume_id: str
+    device: str
+    size: int
+    snapshot_id: str | None = None
+
+
 @attrs.frozen
 class LaunchSpec:
     """Everything a manager needs to know to boot one guest.
 
     Attributes:
-        instance_id: the guest's identity everywhere.
-        account: the owner's twelve-digit id.
-        region: such as ``us-east-1``.
+        key: the guest's identity everywhere.
         image_id: the AMI.
+        image_reference: what the manager boots it from, such as a Docker image's name.
         instance_type: such as ``t3.micro``.
         vcpus: processors of that type.
         memory_mib: memory of that type.
         private_ip: the primary interface's address in its subnet.
-        hostname: the guest's name, as AWS builds it.
+        hostname: the guest's name, as AWS builds it, with its domain.
+        mac_address: the primary interface's.
+        network: what that interface is on; None for a guest without one.
+        ports: TCP and UDP ports that the groups open at launch, such as ``8080/tcp``.
+        login_user: whom the image expects to log in, besides root.
         public_key: the key pair's OpenSSH public key, if one was named.
         user_data: what the caller gave, decoded.
+        disks: besides the root disk.
+        memento: opaque text that ``describe`` gives back, from which services make the
+            instance's records again.
     """
 
-    instance_id: str
-    account: str
-    region: str
+    key: GuestKey
     image_id: str
+    image_reference: str | None
     instance_type: str
     vcpus: int
     memory_mib: int
     private_ip: str
     hostname: str
+    mac_address: str | None = None
+    network: GuestNetwork | None = None
+    ports: tuple[str, ...] = ()
+    login_user: str = "root"
     public_key: str | None = None
     user_data: bytes | None = None
+    disks: tuple[GuestDisk, ...] = ()
+    memento: str = ""
+
+    @property
+    def instance_id(self) -> str:
+        """The guest's instance id."""
+        return self.key.instance_id
 
 
 @attrs.frozen
@@ -52,11 +115,21 @@ class Guest:
         instance_id: whose machine it is.
         running: whether it is up.
         public_ip: an address at which clients reach it, if the manager gives one.
+        key: the whole identity, where the manager keeps it.
+        ports: port in the guest, such as ``22/tcp`` → port on the host.
+        memento: as its launch gave it.
+        ended: of a guest that went down by itself or by other hands: why, as far as known.
+        ended_well: whether that was an orderly shutdown.
     """
 
     instance_id: str
     running: bool
     public_ip: str | None = None
+    key: GuestKey | None = None
+    ports: Mapping[str, int] = attrs.field(factory=dict)
+    memento: str = ""
+    ended: str = ""
+    ended_well: bool = False
 
 
 class VMManager(Protocol):
@@ -96,3 +169,204 @@ class LaunchesAtOnce(Protocol):
     @abstractmethod
     def launch_now(self, instance_id: str) -> Guest:
         """Boot one guest; it cannot fail and needs to know nothing but whose it is."""
+
+
+@attrs.frozen
+class MachineImage:
+    """Something that a manager can boot guests from.
+
+    Attributes:
+        image_id: the AMI id it goes by.
+        name: the AMI's name.
+        reference: what ``LaunchSpec.image_reference`` is to be.
+        architecture: in EC2's words.
+        login_user: as in ``LaunchSpec``.
+        record: as ``capture`` was given it; empty for an image made elsewhere.
+    """
+
+    image_id: str
+    name: str
+    reference: str
+    architecture: str
+    created_at: datetime
+    size_gib: int
+    login_user: str = "root"
+    record: str = ""
+
+
+class GuestObserver(Protocol):
+    """Hears of what happens in the manager's world; called in the reactor thread."""
+
+    @abstractmethod
+    def guest_changed(self, key: GuestKey) -> None:
+        """Something happened to a guest; ``look`` says what it is like now."""
+
+    @abstractmethod
+    def images_changed(self, images: Sequence[MachineImage]) -> None:
+        """These are all the images that there are now."""
+
+    @abstractmethod
+    def connected(self, guests: Sequence[Guest]) -> None:
+        """The manager answers (again); these are all the guests that there are."""
+
+
+@runtime_checkable
+class FollowsGuests(Protocol):
+    """Of a manager whose guests and images live outside the emulator."""
+
+    @abstractmethod
+    def follow(self, observer: GuestObserver) -> None:
+        """Tell the observer from now on, beginning with all that is there."""
+
+    @abstractmethod
+    async def look(self, instance_id: str) -> Guest | None:
+        """Return a guest as it is now, or None if there is none.
+
+        One that came up by itself is made ready first, and one that wants to be restarted is.
+
+        Raises:
+            VMError: the manager does not answer.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Stop following and let go of connections; guests live on unless settings say not."""
+
+
+@runtime_checkable
+class CapturesImages(Protocol):
+    """Of a manager that makes images of guests."""
+
+    name: str
+
+    @abstractmethod
+    async def capture(
+        self, instance_id: str, image_id: str, name: str, *, reboot: bool, record: str
+    ) -> str:
+        """Make an image of a guest as it is, and return its reference.
+
+        Args:
+            instance_id: the guest, running or stopped.
+            image_id: the AMI id it gets.
+            name: the AMI's name, which may be anything EC2 allows.
+            reboot: whether the guest is shut down for it and started again.
+            record: opaque text that ``MachineImage.record`` gives back.
+
+        Raises:
+            VMError: nothing was made.
+        """
+
+    @abstractmethod
+    async def copy_image(self, reference: str, image_id: str, name: str, *, record: str) -> str:
+        """Give an image another AMI id as well, and return its reference."""
+
+    @abstractmethod
+    async def delete_image(self, image_id: str) -> None:
+        """Let an image go; guests launched from it live on."""
+
+
+@runtime_checkable
+class ReadsConsole(Protocol):
+    """Of a manager that keeps what guests write to their console."""
+
+    @abstractmethod
+    async def console_output(self, instance_id: str, most_bytes: int) -> bytes:
+        """Return the end of what was written, at most so many bytes; nothing if unknown."""
+
+
+@runtime_checkable
+class AttachesVolumes(Protocol):
+    """Of a manager whose volumes hold data.
+
+    Attributes:
+        largest_disk: the size a disk may have, in the manager's own unit; 0 where it makes no
+            disks, and every call does nothing.
+    """
+
+    largest_disk: int
+
+    @abstractmethod
+    async def attach_volume(self, instance_id: str, disk: GuestDisk) -> None:
+        """Give a guest a disk; a new volume is empty or has its snapshot's data."""
+
+    @abstractmethod
+    async def detach_volume(self, instance_id: str, disk: GuestDisk) -> None:
+        """Take a disk from a guest; the volume keeps its data."""
+
+    @abstractmethod
+    async def snapshot_volume(self, disk: GuestDisk, holder: str | None, snapshot_id: str) -> None:
+        """Copy a volume's data as it is now; ``holder`` is the guest that has it, if any."""
+
+    @abstractmethod
+    async def delete_data(self, resource_id: str) -> None:
+        """Forget the data of a volume or a snapshot; one without any is no error."""
+
+
+@runtime_checkable
+class HasNetworks(Protocol):
+    """Of a manager that makes a network for each VPC."""
+
+    @abstractmethod
+    async def delete_network(self, vpc_id: str) -> None:
+        """Remove the VPC's network; one that is not there is no error."""
+
+
+@attrs.frozen
+class CommandResult:
+    """How a command ended.
+
+    Attributes:
+        exit_status: as a shell shows it; 124 where the time ran out.
+    """
+
+    exit_status: int
+    output: bytes
+    errors: bytes
+    timed_out: bool = False
+
+
+NO_ENVIRONMENT: Mapping[str, str] = {}
+
+
+@runtime_checkable
+class RunsCommands(Protocol):
+    """Of a manager that runs commands inside guests."""
+
+    @abstractmethod
+    async def run_command(
+        self,
+        instance_id: str,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] = NO_ENVIRONMENT,
+        timeout_seconds: float,
+        working_directory: str = "",
+    ) -> CommandResult:
+        """Run a program as root in a guest that is up.
+
+        Raises:
+            VMError: there is no such guest, or it is not up.
+        """
+
+
+class Namespaces(Protocol):
+    """Makes a guest's network namespace what EC2 says it is."""
+
+    @abstractmethod
+    def obstacle(self) -> str | None:
+        """Return what keeps namespaces from being entered here; None: nothing."""
+
+    @abstractmethod
+    async def prepare(self, key: GuestKey, pid: int) -> None:
+        """Set up the namespace of the process ``pid`` before the guest's own first process.
+
+        It may be repeated, after a restart of the guest and after one of the emulator.
+
+        Raises:
+            VMError: it could not be set up.
+        """
+
+    @abstractmethod
+    def forget(self, key: GuestKey) -> None:
+        """Let go of what was opened in a namespace."""

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
 from emulator.model.image import Image
+from emulator.model.instance import Instance
 from emulator.model.row import NO_TAGS, Row
 from emulator.services.call import Call, Handler
-from emulator.services.ec2.images.images import stocked
+from emulator.services.ec2.images.images import MANAGER_TAG, stocked
+from emulator.services.ec2.instances.manager_tag import hidden_from
 from emulator.services.ec2.nouns import noun_of
 from emulator.services.filters import Field, select
 from emulator.services.pages import page_by
@@ -180,13 +182,14 @@ def _tag_field(key: str) -> Field[_Tag]:
 
 def describe_tags(call: Call, params: aws.DescribeTagsRequestTypeDef) -> dict[str, Any]:
     """List the tags of all resources, by resource id and key."""
-    region = call.region
+    region, hides = call.region, hidden_from(call)
     lines = [
         _Tag(row, key, value)
         for kind, table in region.tables()
         if kind.RESOURCE_TYPE
         for row in table
         for key, value in row.tags.items()
+        if not (hides and key == MANAGER_TAG and kind is Instance)
     ]
     lines.sort(key=lambda tag: tag.place)
     fields = dict(_FIELDS)

@@ -18,6 +18,7 @@ from emulator.services.accounts import known_region
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.images.block_devices import block_device, check_names, merged, shown_iops
 from emulator.services.ec2.images.images import find_visible, owned, stocked, unavailable
+from emulator.services.ec2.images.machine_copies import begin_capture, begin_copy, begin_deletion
 from emulator.services.ec2.nouns import NOUNS
 from emulator.services.ec2.sharing import neighbours
 from emulator.services.ec2.storage import snapshots
@@ -131,7 +132,7 @@ def register_image(call: Call, params: aws.RegisterImageRequestTypeDef) -> dict[
         login_user="root" if ancestor is None else ancestor.login_user,
     )
     region[Image].add(image)
-    call.world.settle(image, "available")
+    begin_copy(call.world, region, image, image.reference)
     return {"ImageId": image.id}
 
 
@@ -186,7 +187,7 @@ def create_image(call: Call, params: aws.CreateImageRequestTypeDef) -> dict[str,
     image.block_devices = tuple(finished)
     image.snapshot_ids = _snapshot_ids(finished)
     region[Image].add(image)
-    call.world.settle(image, "available")
+    begin_capture(call.world, region, image, instance, reboot=not params.get("NoReboot", False))
     return {"ImageId": image.id}
 
 
@@ -267,7 +268,7 @@ def copy_image(call: Call, params: aws.CopyImageRequestTypeDef) -> dict[str, Any
         **{name: getattr(source, name) for name in _COPIED},
     )
     region[Image].add(image)
-    call.world.settle(image, "available")
+    begin_copy(call.world, region, image, source.reference)
     return {"ImageId": image.id}
 
 
@@ -372,6 +373,8 @@ def deregister_image(call: Call, params: aws.DeregisterImageRequestTypeDef) -> d
     image.tags = NO_TAGS
     image.snapshot_ids = ()
     call.world.expire(region, image, REMEMBERED_SECONDS)
+    if image.reference is not None:
+        begin_deletion(call.world, image.id)
     answer: dict[str, Any] = {"Return": True}
     if params.get("DeleteAssociatedSnapshots"):
         answer["DeleteSnapshotResults"] = [

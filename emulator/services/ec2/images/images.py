@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.catalog.images import StockImage, stock_image, stock_images
 from emulator.core.errors import AwsError
 from emulator.model.image import BlockDevice, Image
+from emulator.model.row import NO_TAGS
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.kind import Kind, tag_set
 from emulator.services.ec2.nouns import NOUNS
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
 
 STOCKED = "images.stocked"
+# The setting of a region that names the VM manager, where that one boots images of its own.
+MANAGER = "images.manager"
+# Contract: a manager's AMIs and instances carry its name as this tag.
+MANAGER_TAG = "ec2_vm_manager"
+# The manager that the catalogue's stock images have something to boot for.
+_STOCK_MANAGER = "docker"
 
 
 def block_device_view(device: BlockDevice) -> dict[str, Any]:
@@ -82,6 +89,11 @@ def _view(_: Region, image: Image) -> Mapping[str, Any]:
         "SourceImageRegion": image.source_image_region,
         "DeregistrationProtection": image.deregistration_protection,
         "LastLaunchedTime": _text(image.last_launched_at),
+        "StateReason": (
+            {"Code": image.state_reason[0], "Message": image.state_reason[1]}
+            if image.state_reason
+            else None
+        ),
         "Tags": tag_set(image.tags),
     }
 
@@ -163,8 +175,8 @@ IMAGE = Kind(
         "source-instance-id": lambda _, image: image.source_instance_id,
         "sriov-net-support": lambda _, image: image.sriov_net_support,
         "state": lambda _, image: image.state,
-        "state-reason-code": lambda _region, _image: None,
-        "state-reason-message": lambda _region, _image: None,
+        "state-reason-code": lambda _, image: image.state_reason and image.state_reason[0],
+        "state-reason-message": lambda _, image: image.state_reason and image.state_reason[1],
         "usage-operation": lambda _, image: image.usage_operation,
         "virtualization-type": lambda _, image: image.virtualization_type,
     },
@@ -185,7 +197,9 @@ def _stock_device(mapping: Mapping[str, Any]) -> BlockDevice:
     )
 
 
-def _stock_row(stock: StockImage) -> Image:
+def stock_row(region: Region, stock: StockImage) -> Image:
+    """Return the record of a stock image; it has a reference where the manager can boot it."""
+    reference = stock.docker_image if region.settings.get(MANAGER) == _STOCK_MANAGER else None
     return Image(
         id=stock.image_id,
         state="available",
@@ -210,7 +224,8 @@ def _stock_row(stock: StockImage) -> Image:
         tpm_support=stock.tpm_support,
         public=True,
         deprecated_at=stock.deprecation_time,
-        reference=stock.docker_image,
+        tags=NO_TAGS if reference is None else {MANAGER_TAG: _STOCK_MANAGER},
+        reference=reference,
         login_user=stock.login_user,
     )
 
@@ -222,14 +237,14 @@ def stocked(region: Region) -> Region:
         table = region[Image]
         for stock in stock_images(region.name):
             if stock.image_id not in table:
-                table.add(_stock_row(stock))
+                table.add(stock_row(region, stock))
     return region
 
 
 def _one_stocked(region: Region, image_id: str) -> Image | None:
     """Put one stock image in its table: a launch needs no more, and there are hundreds."""
     stock = None if STOCKED in region.settings else stock_image(region.name, image_id)
-    return region[Image].add(_stock_row(stock)) if stock is not None else None
+    return region[Image].add(stock_row(region, stock)) if stock is not None else None
 
 
 def _shares(image: Image, account: str) -> bool:
@@ -274,7 +289,8 @@ def launchable(region: Region, image_id: str, state: State | None = None) -> Ima
         state: all accounts; with it, images that others share are found, too.
 
     Raises:
-        AwsError: InvalidAMIID.Malformed, InvalidAMIID.NotFound or InvalidAMIID.Unavailable.
+        AwsError: InvalidAMIID.Malformed, InvalidAMIID.Unavailable or InvalidAMIID.NotFound,
+            the last also for an AMI that the VM manager has nothing to boot for.
     """
     image = find_visible(region, state, image_id)
     if image is None:
@@ -282,6 +298,9 @@ def launchable(region: Region, image_id: str, state: State | None = None) -> Ima
         raise NOUNS["ami"].missing([image_id])
     if image.state != "available":
         raise unavailable(image_id)
+    if image.reference is None and MANAGER in region.settings:
+        # Contract: an AMI that the manager has nothing for cannot be launched.
+        raise NOUNS["ami"].missing([image_id])
     return image
 
 

@@ -2,22 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from twisted.logger import Logger
+
 from emulator.core.errors import AwsError
+from emulator.model.instance import Instance
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.instances.kind import INSTANCE
 from emulator.services.ec2.instances.passwords import new_password, sealed
+from emulator.vm.interface import ReadsConsole, VMError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
 
+log = Logger()
 
-def get_console_output(call: Call, params: aws.GetConsoleOutputRequestTypeDef) -> dict[str, Any]:
-    """Return console output; no manager keeps any yet, as with an instance just launched."""
+MAX_CONSOLE_BYTES = 64 * 1024
+
+
+def get_console_output(
+    call: Call, params: aws.GetConsoleOutputRequestTypeDef
+) -> dict[str, Any] | Awaitable[dict[str, Any]]:
+    """Return the last 64 KB of what the machine wrote. Source: API_GetConsoleOutput.
+
+    It is always the latest; a manager that keeps none has nothing to show, as with an
+    instance just launched.
+    """
     instance = INSTANCE.find(call.region, params["InstanceId"])
+    manager = call.world.machines
+    if isinstance(manager, ReadsConsole) and instance.state != "terminated":
+        return _console_output(call, instance, manager)
     return {"InstanceId": instance.id, "Timestamp": call.world.clock.now(), "Output": ""}
+
+
+async def _console_output(call: Call, instance: Instance, manager: ReadsConsole) -> dict[str, Any]:
+    try:
+        text = await manager.console_output(instance.id, MAX_CONSOLE_BYTES)
+    except VMError as error:
+        log.warn("no console of {instance}: {error}", instance=instance.id, error=str(error))
+        text = b""
+    return {
+        "InstanceId": instance.id,
+        "Timestamp": call.world.clock.now(),
+        "Output": base64.b64encode(text).decode(),
+    }
 
 
 def get_password_data(call: Call, params: aws.GetPasswordDataRequestTypeDef) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from emulator.core.errors import AwsError
 from emulator.model.instance import Instance
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.instances.kind import INSTANCE
+from emulator.services.ec2.instances.manager_tag import visible_to
 from emulator.services.ec2.instances.views import STATE_CODES, STATES, shown
 from emulator.services.ec2.kind import Kind
 from emulator.services.ec2.vpcs.subnets import zone_id
@@ -44,7 +45,7 @@ def describe_instances(call: Call, params: aws.DescribeInstancesRequestTypeDef) 
     _check_exclusive(params)
     rows = INSTANCE.selected(call.region, params, params.get("InstanceIds"))
     chosen, token = page_of_rows(call.operation.name, rows, params, call.operation.page_limits)
-    return _answer("Reservations", shown(call.region, chosen), token)
+    return _answer("Reservations", visible_to(call, shown(call.region, chosen)), token)
 
 
 def _check(instance: Instance) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from emulator.model.volume import Volume, VolumeAttachment
 from emulator.services.call import Call, Handler, Renewable
 from emulator.services.ec2.instances.launch_xml import Launched, launched_xml
 from emulator.services.ec2.instances.machines import begin_launches
+from emulator.services.ec2.instances.manager_tag import visible_to, with_manager_tag
 from emulator.services.ec2.instances.plan import LaunchPlan, launch_plan
 from emulator.services.ec2.instances.profiles import give_profile, release_profile
 from emulator.services.ec2.instances.spot import fulfil, open_request, request_of
@@ -36,6 +37,7 @@ def run_instances(call: Call, params: aws.RunInstancesRequestTypeDef) -> Renewab
     launched = _launched(call, plan)
     region, reservation_id = call.region, launched[0].instance.reservation_id
     first = as_launched(region, region[Reservation][reservation_id], launched_xml(region, launched))
+    (first,) = visible_to(call, [first])
     return Renewable(first, lambda: _reservation(region, reservation_id))
 
 
@@ -72,7 +74,7 @@ def _launched(call: Call, plan: LaunchPlan) -> list[Launched]:
     region[Reservation].add(reservation)
     instances: list[Instance] = []
     launched: list[Launched] = []
-    shared, disks = _shared_fields(plan, reservation, now), _disks(region, plan, now)
+    shared, disks = _shared_fields(region, plan, reservation, now), _disks(region, plan, now)
     try:
         for index in range(plan.count):
             instance = Instance(id=call.new_id(Instance), launch_index=index, **shared)
@@ -90,11 +92,13 @@ def _launched(call: Call, plan: LaunchPlan) -> list[Launched]:
     return launched
 
 
-def _shared_fields(plan: LaunchPlan, reservation: Reservation, now: datetime) -> dict[str, Any]:
+def _shared_fields(
+    region: Region, plan: LaunchPlan, reservation: Reservation, now: datetime
+) -> dict[str, Any]:
     """Return what every instance of a launch has alike."""
     image, subnet = plan.image, plan.interfaces[0].subnet
     return {
-        "tags": plan.tags_of("instance"),
+        "tags": with_manager_tag(region, plan.tags_of("instance")),
         "state": "pending",
         "reservation_id": reservation.id,
         "image_id": image.id,

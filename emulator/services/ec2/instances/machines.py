@@ -14,14 +14,25 @@ from twisted.logger import Logger
 
 from emulator.model.instance import Instance, Reservation
 from emulator.model.network_interface import NetworkInterface
+from emulator.model.vpc import Vpc
+from emulator.net.publish import open_ports
 from emulator.services.call import World
 from emulator.services.ec2.instances import spot
 from emulator.services.ec2.instances.profiles import release_profile
+from emulator.services.ec2.instances.restore import memento
 from emulator.services.ec2.instances.views import elastic_addresses, primary, private_dns_name
 from emulator.services.ec2.interfaces import network_interfaces
 from emulator.services.ec2.storage import volumes
 from emulator.state.store import Region
-from emulator.vm.interface import Guest, LaunchesAtOnce, LaunchSpec, VMError
+from emulator.vm.interface import (
+    Guest,
+    GuestDisk,
+    GuestKey,
+    GuestNetwork,
+    LaunchesAtOnce,
+    LaunchSpec,
+    VMError,
+)
 
 if TYPE_CHECKING:
     from emulator.services.ec2.instances.launch_xml import Launched
@@ -31,7 +42,8 @@ log = Logger()
 
 # "Terminate Amazon EC2 instances": they stay visible for about an hour.
 VISIBLE_SECONDS = 3600.0
-LAUNCH_FAILED = ("Server.InternalError", "Server.InternalError: Internal error on launch")
+MAX_REASON_LENGTH = 500
+LAUNCH_FAILED = "Server.InternalError"
 GUEST_SHUTDOWN = (
     "Client.InstanceInitiatedShutdown",
     "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
@@ -40,24 +52,44 @@ GUEST_SHUTDOWN = (
 Work = Callable[[World, Region, Instance], Coroutine[Deferred[Any], Any, None]]
 
 
+def failure(error: object) -> tuple[str, str]:
+    """Return the state reason of a machine that could not do as asked, with what it said."""
+    return LAUNCH_FAILED, f"{LAUNCH_FAILED}: {str(error)[:MAX_REASON_LENGTH]}"
+
+
 def specification(region: Region, launched: Launched, plan: LaunchPlan) -> LaunchSpec:
     """Return what the manager needs to know of a new instance."""
     instance = launched.instance
     interface = _primary_of(plan, launched)
     private_ip = interface.private_ips[0] if interface and interface.private_ips else ""
     return LaunchSpec(
-        instance_id=instance.id,
-        account=region.account,
-        region=region.name,
+        key=GuestKey(region.account, region.name, instance.id),
         image_id=instance.image_id,
+        image_reference=plan.image.reference,
         instance_type=instance.instance_type,
         vcpus=plan.info["VCpuInfo"]["DefaultVCpus"],
         memory_mib=plan.info["MemoryInfo"]["SizeInMiB"],
         private_ip=private_ip,
         hostname=private_dns_name(region, instance, private_ip or None),
+        mac_address=None if interface is None else interface.mac_address,
+        network=_network_of(region, interface),
+        ports=() if interface is None else open_ports(region, interface.group_ids),
+        login_user=plan.image.login_user,
         public_key=plan.public_key,
         user_data=plan.user_data_bytes,
+        disks=tuple(
+            GuestDisk(volume.id, volume.attachment.device, volume.size_gib, volume.snapshot_id)
+            for volume in launched.volumes
+            if volume.attachment is not None
+            and volume.attachment.device != instance.root_device_name
+        ),
+        memento=memento(region, launched),
     )
+
+
+def _network_of(region: Region, interface: NetworkInterface | None) -> GuestNetwork | None:
+    vpc = None if interface is None else region[Vpc].get(interface.vpc_id)
+    return None if vpc is None else GuestNetwork(vpc.id, vpc.cidr)
 
 
 def _primary_of(plan: LaunchPlan, launched: Launched) -> NetworkInterface | None:
@@ -79,7 +111,7 @@ def begin_launches(
             for one in launched:
                 instance_id = one.instance.id
                 guest = manager.launch_now(instance_id)
-                _now_running(world, region, one.instance, guest, _primary_of(plan, one))
+                now_running(world, region, one.instance, guest, _primary_of(plan, one))
             return
         for one in launched:
             world.background.start(
@@ -112,9 +144,9 @@ async def _launch(world: World, region: Region, instance: Instance, spec: Launch
         except VMError as error:
             log.warn("{instance} did not launch: {error}", instance=instance.id, error=str(error))
             if instance.state == "pending":
-                _end(world, region, instance, LAUNCH_FAILED)
+                end(world, region, instance, failure(error))
             return
-        _now_running(world, region, instance, guest, primary(region, instance))
+        now_running(world, region, instance, guest, primary(region, instance))
 
 
 async def start(world: World, region: Region, instance: Instance) -> None:
@@ -127,11 +159,11 @@ async def start(world: World, region: Region, instance: Instance) -> None:
         except VMError as error:
             log.warn("{instance} did not start: {error}", instance=instance.id, error=str(error))
             if instance.state == "pending":
-                instance.state_reason = LAUNCH_FAILED
+                instance.state_reason = failure(error)
                 instance.move("stopping")
                 instance.move("stopped")
             return
-        _now_running(world, region, instance, guest, primary(region, instance))
+        now_running(world, region, instance, guest, primary(region, instance))
 
 
 async def stop(world: World, region: Region, instance: Instance) -> None:
@@ -180,10 +212,10 @@ async def terminate(world: World, region: Region, instance: Instance) -> None:
         except VMError:
             log.failure("{instance} may live on", instance=instance.id)
         if instance.state == "shutting-down":
-            _end(world, region, instance, instance.state_reason)
+            end(world, region, instance, instance.state_reason)
 
 
-def _now_running(
+def now_running(
     world: World,
     region: Region,
     instance: Instance,
@@ -220,17 +252,24 @@ def shut_down_by_guest(world: World, region: Region, instance: Instance) -> None
     """
     if instance.state != "running":
         return
-    instance.state_reason = GUEST_SHUTDOWN
-    instance.state_transition_reason = ""
     if instance.shutdown_behavior == "terminate":
+        instance.state_reason = GUEST_SHUTDOWN
+        instance.state_transition_reason = ""
         instance.move("shutting-down")
         begin(world, region, [instance], terminate)
     else:
-        instance.move("stopping")
-        now_stopped(region, instance)
+        stopped_by_itself(region, instance, GUEST_SHUTDOWN)
 
 
-def _end(world: World, region: Region, instance: Instance, reason: tuple[str, str] | None) -> None:
+def stopped_by_itself(region: Region, instance: Instance, reason: tuple[str, str]) -> None:
+    """Note that a running machine went down without anybody asking for it."""
+    instance.state_reason = reason
+    instance.state_transition_reason = ""
+    instance.move("stopping")
+    now_stopped(region, instance)
+
+
+def end(world: World, region: Region, instance: Instance, reason: tuple[str, str] | None) -> None:
     """Let everything go that was the instance's; its record stays visible for an hour."""
     instance.state_reason = reason
     instance.move("terminated")

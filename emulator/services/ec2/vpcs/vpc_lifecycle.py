@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
+from twisted.logger import Logger
+
 from emulator.core.errors import AwsError
 from emulator.model.row import NO_TAGS
 from emulator.model.security_group import SecurityGroup, SecurityGroupVpcAssociation
@@ -30,9 +32,12 @@ from emulator.services.ec2.vpcs.ipam import refuse_pools
 from emulator.services.ec2.vpcs.vpc_peering import end_peerings_of
 from emulator.services.ec2.vpcs.vpcs import VPC
 from emulator.state.store import Region
+from emulator.vm.interface import HasNetworks, VMError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
+
+log = Logger()
 
 # What stands in the way of DeleteVpc, by id prefix; peering connections, flow logs and
 # DHCP options do not.
@@ -191,7 +196,19 @@ def delete_vpc(call: Call, params: aws.DeleteVpcRequestTypeDef) -> dict[str, Any
         remove_group(region, group)
     end_peerings_of(call, vpc)
     region[Vpc].remove(vpc)
+    manager = call.world.machines
+    if isinstance(manager, HasNetworks):
+        call.world.background.start(
+            f"deleting the network of {vpc.id}", _delete_network(manager, vpc.id)
+        )
     return {}
+
+
+async def _delete_network(manager: HasNetworks, vpc_id: str) -> None:
+    try:
+        await manager.delete_network(vpc_id)
+    except VMError as error:
+        log.warn("the network of {vpc} stays: {error}", vpc=vpc_id, error=str(error))
 
 
 OPERATIONS: Mapping[str, Handler] = {

@@ -1,0 +1,95 @@
+"""What the VM manager makes for an AMI: taken from a guest, copied, and let go again.
+
+The record exists at once, as ``pending``; this is the work that ends it, in the background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from twisted.logger import Logger
+
+from emulator.model.image import Image
+from emulator.model.instance import Instance
+from emulator.services.call import World
+from emulator.services.ec2.images.images import MANAGER_TAG
+from emulator.services.ec2.images.machine_images import image_record
+from emulator.state.store import Region
+from emulator.vm.interface import CapturesImages, VMError
+
+log = Logger()
+
+
+def begin_capture(
+    world: World, region: Region, image: Image, instance: Instance, *, reboot: bool
+) -> None:
+    """Make a pending image of an instance's machine once the present request is answered."""
+    manager = world.machines
+    if not isinstance(manager, CapturesImages):
+        world.settle(image, "available")
+        return
+    image.reference = None
+
+    async def capture() -> str:
+        async with world.locks(instance.id):
+            return await manager.capture(
+                instance.id, image.id, image.name, reboot=reboot, record=image_record(region, image)
+            )
+
+    _begin(world, image, manager.name, capture)
+
+
+def begin_copy(world: World, region: Region, image: Image, reference: str | None) -> None:
+    """Make a pending image of what another one is launched from."""
+    manager = world.machines
+    if not isinstance(manager, CapturesImages) or reference is None:
+        world.settle(image, "available")
+        return
+    image.reference = None
+
+    async def copy() -> str:
+        record = image_record(region, image)
+        return await manager.copy_image(reference, image.id, image.name, record=record)
+
+    _begin(world, image, manager.name, copy)
+
+
+def begin_deletion(world: World, image_id: str) -> None:
+    """Let go what a deregistered image was launched from."""
+    manager = world.machines
+    if not isinstance(manager, CapturesImages):
+        return
+
+    async def delete() -> None:
+        try:
+            await manager.delete_image(image_id)
+        except VMError as error:
+            log.warn("{image} stays behind: {error}", image=image_id, error=str(error))
+
+    world.later(
+        0, "deleting an image", lambda: world.background.start(f"deleting {image_id}", delete())
+    )
+
+
+def _begin(
+    world: World, image: Image, manager_name: str, work: Callable[[], Awaitable[str]]
+) -> None:
+    image.tags = {**image.tags, MANAGER_TAG: manager_name}
+
+    async def make() -> None:
+        try:
+            reference = await work()
+        except VMError as error:
+            log.warn("{image} could not be made: {error}", image=image.id, error=str(error))
+            if image.state == "pending":
+                image.state_reason = ("Server.InternalError", f"Server.InternalError: {error}")
+                image.move("failed")
+            return
+        if image.state == "pending":
+            image.reference = reference
+            image.move("available")
+        else:
+            # It was deregistered meanwhile.
+            begin_deletion(world, image.id)
+
+    world.later(0, "making an image", lambda: world.background.start(f"making {image.id}", make()))

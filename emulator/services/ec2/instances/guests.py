@@ -1,0 +1,133 @@
+"""Records that follow what really happens to machines.
+
+A manager whose guests live outside the emulator tells of every change. What a record is to
+become is decided while holding the instance's lock, from what the guest is like then: so
+what the emulator itself does to a guest is never taken for somebody else's doing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+from twisted.logger import Logger
+
+from emulator.model.instance import Instance
+from emulator.services.call import World
+from emulator.services.ec2.images.machine_images import MachineImages
+from emulator.services.ec2.instances import machines
+from emulator.services.ec2.instances.restore import restore
+from emulator.services.ec2.instances.views import primary
+from emulator.state.store import EVERYWHERE, Region, State
+from emulator.vm.interface import (
+    FollowsGuests,
+    Guest,
+    GuestKey,
+    GuestObserver,
+    MachineImage,
+    VMError,
+    VMManager,
+)
+from emulator.vm.reconcile import differences
+
+log = Logger()
+
+# States in which an instance has a machine that nobody is making or ending.
+SETTLED = frozenset({"running", "stopped"})
+VANISHED = (
+    "Server.InternalError",
+    "Server.InternalError: the instance's machine was removed outside the emulator",
+)
+
+
+@attrs.define(eq=False)
+class GuestRecords(GuestObserver):
+    """Keeps instances and images in step with the manager's."""
+
+    _world: World
+    _state: State
+    _images: MachineImages
+
+    def guest_changed(self, key: GuestKey) -> None:
+        """Look at one guest."""
+        self._world.background.start(f"looking at {key}", self._look(key))
+
+    def images_changed(self, images: Sequence[MachineImage]) -> None:
+        """Take over the images."""
+        self._images.replace(self._state, images)
+
+    def connected(self, guests: Sequence[Guest]) -> None:
+        """Compare all records with all guests: adopt, end, and look at the rest."""
+        expected = [
+            GuestKey(region.account, region.name, instance.id)
+            for region in self._state
+            if region.name != EVERYWHERE
+            for instance in region[Instance]
+            if instance.state in SETTLED
+        ]
+        found = differences(expected, guests)
+        for guest in found.unknown:
+            self._world.background.start(f"adopting {guest.instance_id}", self._adopt(guest))
+        for key in (*found.gone, *found.known):
+            self.guest_changed(key)
+
+    async def _look(self, key: GuestKey) -> None:
+        region = self._state.region(key.account, key.region)
+        manager = self._world.machines
+        if not isinstance(manager, FollowsGuests):
+            return
+        async with self._world.locks(key.instance_id):
+            instance = region[Instance].get(key.instance_id)
+            if instance is None or instance.state not in SETTLED:
+                return
+            try:
+                guest = await manager.look(key.instance_id)
+            except VMError as error:
+                log.warn("{guest} cannot be looked at: {error}", guest=key, error=str(error))
+                return
+            follow(self._world, region, instance, guest)
+
+    async def _adopt(self, guest: Guest) -> None:
+        """Make the records of a guest that an earlier emulator launched, or end the guest."""
+        manager, key = self._world.machines, guest.key
+        if key is None:
+            return
+        async with self._world.locks(key.instance_id):
+            known = self._state.region(key.account, key.region)[Instance].get(key.instance_id)
+            if known is not None and known.state != "terminated":
+                return  # a launch under way
+            restored = None if known is not None else restore(self._state, guest)
+            if restored is None:
+                log.info("{guest} belongs to no record and is ended", guest=guest.instance_id)
+                await _end_quietly(manager, key.instance_id)
+                return
+        log.info("{guest} is known again", guest=guest.instance_id)
+        await self._look(key)
+
+
+async def _end_quietly(manager: VMManager, instance_id: str) -> None:
+    try:
+        await manager.terminate(instance_id)
+    except VMError as error:
+        log.warn("{guest} lives on: {error}", guest=instance_id, error=str(error))
+
+
+def follow(world: World, region: Region, instance: Instance, guest: Guest | None) -> None:
+    """Make a record what its guest is; the caller holds the instance's lock."""
+    if guest is None:
+        machines.end(world, region, instance, VANISHED)
+        log.info("{instance} is terminated: its machine is gone", instance=instance.id)
+    elif guest.running and instance.state == "stopped":
+        instance.state_reason, instance.state_transition_reason = None, ""
+        instance.move("pending")
+        machines.now_running(world, region, instance, guest, primary(region, instance))
+    elif not guest.running and instance.state == "running":
+        if guest.ended and not guest.ended_well:
+            message = f"{machines.LAUNCH_FAILED}: {guest.ended}"
+            machines.stopped_by_itself(region, instance, (machines.LAUNCH_FAILED, message))
+        else:
+            machines.shut_down_by_guest(world, region, instance)
+    elif guest.running:
+        interface = primary(region, instance)
+        if interface is not None and interface.public_ip not in (None, guest.public_ip):
+            interface.public_ip = guest.public_ip

@@ -1,0 +1,1 @@
+"""The manager whose machines are Docker containers."""

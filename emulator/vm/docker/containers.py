@@ -1,0 +1,431 @@
+"""The lives of containers: launched, stopped, started, restarted and ended."""
+
+from __future__ import annotations
+
+import random
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Protocol
+
+import attrs
+from twisted.logger import Logger
+
+from emulator.core.threads import Threads
+from emulator.vm.docker import files, names
+from emulator.vm.docker.archive import Entry, pack
+from emulator.vm.docker.blocking import Conflict, Engine, EngineError, Missing
+from emulator.vm.docker.connection import Connection
+from emulator.vm.docker.host_keys import new_host_keys
+from emulator.vm.docker.images import blocking_provide
+from emulator.vm.docker.networks import DockerNetwork, Networks
+from emulator.vm.docker.spec import (
+    SSH_PORT,
+    ContainerSettings,
+    Place,
+    container_config,
+    published_ports,
+)
+from emulator.vm.interface import (
+    Guest,
+    GuestDisk,
+    GuestKey,
+    LaunchSpec,
+    Namespaces,
+    VMError,
+    VMManager,
+)
+
+log = Logger(namespace="emulator.vm.docker")
+
+# What a guest's first process ends with when it wants to be started again.
+REBOOT_STATUS = 133
+GRACE_SECONDS = 10
+# Below what Linux gives to outgoing connections, so that nobody else has them by chance.
+HOST_PORTS = range(10_240, 32_768)
+_PORT_TRIES = 5
+_PORT_TAKEN = ("port is already allocated", "address already in use")
+
+
+class ToolsVolume(Protocol):
+    """Gives the name of the volume with the guest tools."""
+
+    @abstractmethod
+    async def volume(self, engine: Engine) -> str:
+        """Return the volume's name, filled first if need be."""
+
+    @abstractmethod
+    def image(self) -> str:
+        """Return the image with the tools, which is there once the volume is."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Look again with the next launch: the engine may be another one."""
+
+
+class Disks(Protocol):
+    """Gives guests their disks, where guests have any."""
+
+    @abstractmethod
+    async def provide(self, engine: Engine, instance_id: str, disks: Sequence[GuestDisk]) -> None:
+        """Make a new guest's disks."""
+
+    @abstractmethod
+    async def delete(self, engine: Engine, resource_id: str) -> None:
+        """Forget the data of a guest."""
+
+
+@attrs.define(eq=False)
+class Containers(VMManager):
+    """Launches, stops and ends containers.
+
+    Args:
+        connection: to the engine.
+        threads: where its calls block.
+        namespaces: makes a container's network namespace ready.
+        networks: those of VPCs.
+        tools: the volume with the guest tools.
+        settings: what all containers have alike.
+        stop_for_real: whether stopping ends the processes, or only freezes them.
+        keep_terminated: whether a terminated guest's container stays, for debugging.
+        random: for the ports on the host.
+        epoch_seconds: the time, for files.
+    """
+
+    _connection: Connection
+    _threads: Threads
+    _namespaces: Namespaces
+    networks: Networks
+    _tools: ToolsVolume
+    settings: ContainerSettings
+    _stop_for_real: bool
+    _keep_terminated: bool
+    _random: random.Random
+    _epoch_seconds: Callable[[], float]
+    name: str = attrs.field(default="docker", init=False)
+    disks: Disks | None = attrs.field(default=None, init=False)
+    _prepared: dict[str, int] = attrs.field(factory=dict, init=False)
+
+    # Launch
+
+    async def launch(self, spec: LaunchSpec) -> Guest:
+        """Create and start a container, or leave nothing behind."""
+        name = names.container_name(spec.instance_id)
+        engine = await self._connection.engine()
+        found = await self._threads.run(engine.inspect, name)
+        if found is not None and _is_up(found) and names.key_of(_labels(found)) == spec.key:
+            return await self._ready(spec.key, found)
+        image = await self._image(engine, spec)
+        for _ in range(_PORT_TRIES - 1):
+            try:
+                return await self._launch_once(engine, spec, image)
+            except EngineError as error:
+                if not any(text in str(error) for text in _PORT_TAKEN):
+                    raise
+        return await self._launch_once(engine, spec, image)
+
+    async def _image(self, engine: Engine, spec: LaunchSpec) -> Mapping[str, Any]:
+        if spec.image_reference is None:
+            raise VMError(f"{spec.image_id} has no Docker image")
+
+        def progress(line: str) -> None:
+            log.info("{image}: {line}", image=spec.image_reference, line=line)
+
+        return await self._threads.run(blocking_provide, engine, spec.image_reference, progress)
+
+    async def _launch_once(
+        self, engine: Engine, spec: LaunchSpec, image: Mapping[str, Any]
+    ) -> Guest:
+        if spec.network is None:
+            raise VMError("an instance needs a network interface")
+        network = await self.networks.ensure(engine, spec.network)
+        place = self._place(spec, network, image, await self._tools.volume(engine))
+        config = container_config(
+            spec,
+            place,
+            attrs.evolve(
+                self.settings,
+                processors=engine.processors,
+            ),
+        )
+        archive = files.files(self._guest_plan(spec, place, image), now=self._epoch_seconds())
+        name = names.container_name(spec.instance_id)
+        async with AsyncExitStack() as undo:
+            if self.disks is not None:
+                undo.push_async_callback(self.disks.delete, engine, spec.instance_id)
+                await self.disks.provide(engine, spec.instance_id, spec.disks)
+            try:
+                container = await self._threads.run(
+                    engine.create, name, config, self.settings.flags.platform
+                )
+            except Missing:
+                # The network or the volume may be what is missing: look again next time.
+                self.networks.forget(spec.network.vpc_id)
+                raise
+            undo.push_async_callback(self._undo, engine, container, spec.key)
+            await self._threads.run(engine.put, container, archive)
+            for extra in self.settings.flags.networks:
+                await self._threads.run(engine.connect_network, extra, container)
+            await self._threads.run(engine.start, container)
+            found = await self._threads.run(engine.inspect, container)
+            if found is None:
+                raise EngineError(f"the container {name} vanished")
+            guest = await self._ready(spec.key, found)
+            undo.pop_all()
+        _tell(guest)
+        return guest
+
+    async def _undo(self, engine: Engine, container: str, key: GuestKey) -> None:
+        self._forget(key)
+        await self._threads.run(engine.remove, container)
+
+    def _place(
+        self, spec: LaunchSpec, network: DockerNetwork, image: Mapping[str, Any], tools: str
+    ) -> Place:
+        labels = (image.get("Config") or {}).get("Labels") or {}
+        ports = published_ports(spec.ports)
+        chosen = self._random.sample(HOST_PORTS, len(ports))
+        return Place(
+            network=network.name,
+            address=network.address_for(spec.private_ip),
+            ports=dict(zip(ports, chosen, strict=True)),
+            tools_volume=tools,
+            init=labels.get(names.INIT) or None,
+        )
+
+    def _guest_plan(
+        self, spec: LaunchSpec, place: Place, image: Mapping[str, Any]
+    ) -> files.GuestPlan:
+        labels = (image.get("Config") or {}).get("Labels") or {}
+        login_user = labels.get(names.LOGIN_USER) or spec.login_user
+        return files.GuestPlan(
+            instance_id=spec.instance_id,
+            hostname=spec.hostname,
+            public_keys=() if spec.public_key is None else (spec.public_key,),
+            host_keys=new_host_keys(),
+            login_user=None if login_user == "root" else login_user,
+            user_data=spec.user_data,
+            wait_for_namespace=self._namespaces.obstacle() is None,
+            init=place.init,
+        )
+
+    # Life
+
+    async def start(self, instance_id: str) -> Guest:
+        """Let a stopped guest go on."""
+        engine = await self._connection.engine()
+        found = await self._known(engine, instance_id)
+        container, state = found["Id"], found["State"]
+        if state["Paused"]:
+            await self._threads.run(engine.unpause, container)
+        elif not state["Running"]:
+            await self._threads.run(engine.start, container)
+        guest = await self._ready(_key(found), await self._known(engine, instance_id))
+        _tell(guest)
+        return guest
+
+    async def stop(self, instance_id: str, *, force: bool) -> None:
+        """Freeze a guest, or end its processes where that is wanted."""
+        engine = await self._connection.engine()
+        found = await self._threads.run(engine.inspect, names.container_name(instance_id))
+        if found is None or not _is_up(found):
+            return
+        if self._stop_for_real:
+            await self._threads.run(engine.stop, found["Id"], 0 if force else GRACE_SECONDS)
+            self._forget(_key(found))
+            return
+        try:
+            await self._threads.run(engine.pause, found["Id"])
+        except Conflict:
+            log.debug("{instance} ended while it was being stopped", instance=instance_id)
+
+    async def reboot(self, instance_id: str) -> None:
+        """Restart a guest's processes."""
+        engine = await self._connection.engine()
+        found = await self._known(engine, instance_id)
+        await self._restart(engine, found)
+
+    async def _restart(self, engine: Engine, found: Mapping[str, Any]) -> None:
+        if found["State"]["Paused"]:
+            await self._threads.run(engine.unpause, found["Id"])
+        await self._threads.run(engine.restart, found["Id"], GRACE_SECONDS)
+        again = await self._threads.run(engine.inspect, found["Id"])
+        if again is None or not _is_up(again):
+            raise EngineError(f"{_key(found)} did not come up again")
+        await self._ready(_key(found), again)
+
+    async def terminate(self, instance_id: str) -> None:
+        """End a guest's processes, and its container unless it is to stay."""
+        engine = await self._connection.engine()
+        name = names.container_name(instance_id)
+        found = await self._threads.run(engine.inspect, name)
+        if found is None or names.key_of(_labels(found)) is None:
+            return
+        self._forget(_key(found))
+        await self._threads.run(
+            _blocking_terminate, engine, found, instance_id, keep=self._keep_terminated
+        )
+        if self.disks is not None and not self._keep_terminated:
+            await self.disks.delete(engine, instance_id)
+
+    async def describe(self) -> Sequence[Guest]:
+        """Return every guest of this emulator, running or not."""
+        engine = await self._connection.engine()
+        found = await self._threads.run(self._blocking_describe, engine)
+        return [guest_of(each) for each in found]
+
+    def _blocking_describe(self, engine: Engine) -> list[Mapping[str, Any]]:
+        ids = engine.containers(self.settings.names.filter())
+        found = (engine.inspect(each) for each in ids)
+        return [
+            each
+            for each in found
+            if each is not None and is_guest(each) and not _blocking_has_ended(engine, each)
+        ]
+
+    async def look(self, instance_id: str) -> Guest | None:
+        """Return a guest as it is now, made ready if it came up by itself."""
+        engine = await self._connection.engine()
+        found = await self._threads.run(engine.inspect, names.container_name(instance_id))
+        if found is None or not is_guest(found):
+            self._forget_id(instance_id)
+            return None
+        if not _is_up(found) and found["State"]["ExitCode"] == REBOOT_STATUS:
+            if not found["State"]["Paused"]:
+                log.info("{instance} restarts itself", instance=instance_id)
+                await self._threads.run(engine.start, found["Id"])
+                found = await self._known(engine, instance_id)
+        if found["State"]["Running"]:
+            return await self._ready(_key(found), found)
+        return guest_of(found)
+
+    # What a guest needs
+
+    async def _known(self, engine: Engine, instance_id: str) -> Mapping[str, Any]:
+        found = await self._threads.run(engine.inspect, names.container_name(instance_id))
+        if found is None or not is_guest(found):
+            raise EngineError(f"there is no container {names.container_name(instance_id)}")
+        return found
+
+    async def _ready(self, key: GuestKey, found: Mapping[str, Any]) -> Guest:
+        """Prepare a guest's namespace unless that was done, and return the guest."""
+        pid = found["State"]["Pid"]
+        if self._prepared.get(key.instance_id) != pid and self._namespaces.obstacle() is None:
+            await self._namespaces.prepare(key, pid)
+            self._prepared[key.instance_id] = pid
+        return guest_of(found)
+
+    def _forget(self, key: GuestKey) -> None:
+        self._prepared.pop(key.instance_id, None)
+        self._namespaces.forget(key)
+
+    def _forget_id(self, instance_id: str) -> None:
+        self._prepared.pop(instance_id, None)
+
+
+def _blocking_has_ended(engine: Engine, found: Mapping[str, Any]) -> bool:
+    """Tell whether a container is that of a terminated guest, kept for debugging."""
+    if found["State"]["Running"]:
+        return False
+    return engine.has_file(found["Id"], f"/{_ended_marker(_key(found).instance_id)}")
+
+
+def _ended_marker(instance_id: str) -> str:
+    return f"{files.instance_directory(instance_id)}/ec2-emulator/terminated"
+
+
+def _blocking_terminate(
+    engine: Engine, found: Mapping[str, Any], instance_id: str, *, keep: bool
+) -> None:
+    container, state = found["Id"], found["State"]
+    if state["Paused"]:
+        engine.unpause(container)
+    if keep:
+        engine.put(container, pack([Entry(_ended_marker(instance_id), b"")]))
+    else:
+        # Whoever finds it by this name after a crash knows that it was to go.
+        engine.rename(container, ending_name(instance_id))
+    if state["Running"]:
+        engine.stop(container, GRACE_SECONDS)
+    if not keep:
+        engine.remove(container)
+
+
+def ending_name(instance_id: str) -> str:
+    """Return the name of a container that is being removed."""
+    return f"{names.container_name(instance_id)}.ending"
+
+
+def _tell(guest: Guest) -> None:
+    """Write where a guest is reached, in the words that scripts look for."""
+    places = [f"127.0.0.1:{guest.ports[SSH_PORT]}"] if SSH_PORT in guest.ports else []
+    if guest.public_ip:
+        places.append(f"{guest.public_ip}:22")
+    log.info(
+        "Instance {instance} will be accessible via SSH at: {places}",
+        instance=guest.instance_id,
+        places=", ".join(places),
+    )
+    log.info(
+        "Instance {instance} port mappings (container -> host): {ports}",
+        instance=guest.instance_id,
+        ports=dict(guest.ports),
+    )
+
+
+def _labels(found: Mapping[str, Any]) -> Mapping[str, str]:
+    return (found.get("Config") or {}).get("Labels") or {}
+
+
+def _key(found: Mapping[str, Any]) -> GuestKey:
+    key = names.key_of(_labels(found))
+    if key is None:
+        raise EngineError(f"the container {found['Name']} is not an instance of the emulator")
+    return key
+
+
+def is_guest(found: Mapping[str, Any]) -> bool:
+    """Tell whether a container is an instance's: its labels and its name say so."""
+    key = names.key_of(_labels(found))
+    return key is not None and found["Name"] == f"/{names.container_name(key.instance_id)}"
+
+
+def _is_up(found: Mapping[str, Any]) -> bool:
+    state = found["State"]
+    return bool(state["Running"]) and not state["Paused"]
+
+
+def guest_of(found: Mapping[str, Any]) -> Guest:
+    """Return a guest from what the engine says of its container; pure."""
+    key, state = _key(found), found["State"]
+    addresses = [
+        endpoint["IPAddress"]
+        for network, endpoint in found["NetworkSettings"]["Networks"].items()
+        if endpoint.get("IPAddress") and network == found["HostConfig"]["NetworkMode"]
+    ]
+    return Guest(
+        instance_id=key.instance_id,
+        running=_is_up(found),
+        public_ip=next(iter(addresses), None),
+        key=key,
+        ports=_host_ports(found["NetworkSettings"].get("Ports") or {}),
+        memento=_labels(found).get(names.MEMENTO, ""),
+        ended="" if state["Running"] else _why(state),
+        ended_well=state["ExitCode"] == 0,
+    )
+
+
+def _host_ports(ports: Mapping[str, Iterable[Mapping[str, str]] | None]) -> dict[str, int]:
+    return {
+        port: int(binding["HostPort"])
+        for port, bindings in ports.items()
+        for binding in list(bindings or ())[:1]
+    }
+
+
+def _why(state: Mapping[str, Any]) -> str:
+    if state.get("OOMKilled"):
+        return "it ran out of memory"
+    if state.get("Error"):
+        return str(state["Error"])
+    return f"its first process ended with status {state['ExitCode']}"

@@ -1,0 +1,128 @@
+"""The Docker networks of VPCs: made with the first launch, gone with their VPC."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+from twisted.logger import Logger
+
+from emulator.core.locks import KeyedLocks
+from emulator.core.threads import Threads
+from emulator.vm.docker import names
+from emulator.vm.docker.blocking import Conflict, Engine, EngineError
+from emulator.vm.interface import GuestNetwork
+
+log = Logger()
+
+IPNetwork = ipaddress.IPv4Network
+
+
+@attrs.frozen
+class DockerNetwork:
+    """A VPC's network on the engine.
+
+    Attributes:
+        cidr: its range, which is the VPC's own block unless that was taken.
+    """
+
+    name: str
+    cidr: str
+
+    def address_for(self, private_ip: str) -> str | None:
+        """Return the address to ask for there: the private one, if the range holds it."""
+        inside = private_ip and ipaddress.ip_address(private_ip) in IPNetwork(self.cidr)
+        return private_ip if inside else None
+
+
+def described(network: Mapping[str, Any]) -> DockerNetwork:
+    """Return a network from what the engine says of it."""
+    ranges = [pool["Subnet"] for pool in network["IPAM"]["Config"] or () if "Subnet" in pool]
+    ipv4 = next((text for text in ranges if ":" not in text), "0.0.0.0/32")
+    return DockerNetwork(network["Name"], ipv4)
+
+
+def overlaps(cidr: str, others: Iterable[str]) -> str | None:
+    """Return the first of the other ranges that shares addresses with this one."""
+    own = IPNetwork(cidr)
+    return next((other for other in others if own.overlaps(IPNetwork(other))), None)
+
+
+@attrs.define(eq=False)
+class Networks:
+    """Makes and forgets networks on one engine.
+
+    Args:
+        names: of this emulator.
+        host_ranges: the ranges that the engine's machine itself routes to, where known.
+    """
+
+    _names: names.Names
+    _threads: Threads
+    _host_ranges: Callable[[], Iterable[str]]
+    _locks: KeyedLocks = attrs.field(factory=KeyedLocks, init=False)
+    _known: dict[str, DockerNetwork] = attrs.field(factory=dict, init=False)
+
+    async def ensure(self, engine: Engine, network: GuestNetwork) -> DockerNetwork:
+        """Return a VPC's network, made if it is not there yet.
+
+        Raises:
+            EngineError: it could not be made.
+        """
+        known = self._known.get(network.vpc_id)
+        if known is not None:
+            return known
+        async with self._locks(network.vpc_id):
+            known = self._known.get(network.vpc_id)
+            if known is None:
+                known = await self._threads.run(self._blocking_ensure, engine, network)
+                self._known[network.vpc_id] = known
+            return known
+
+    def forget(self, vpc_id: str) -> None:
+        """Look again for a VPC's network with the next launch: it may have gone."""
+        self._known.pop(vpc_id, None)
+
+    def forget_all(self) -> None:
+        """Look again for every network: the engine may be another one."""
+        self._known.clear()
+
+    async def delete(self, engine: Engine, vpc_id: str) -> None:
+        """Remove a VPC's network."""
+        async with self._locks(vpc_id):
+            self.forget(vpc_id)
+            await self._threads.run(engine.remove_network, self._names.network(vpc_id))
+
+    def _blocking_ensure(self, engine: Engine, network: GuestNetwork) -> DockerNetwork:
+        name = self._names.network(network.vpc_id)
+        found = engine.network(name)
+        if found is None:
+            self._blocking_create(engine, name, network)
+            found = engine.network(name)
+        if found is None:
+            raise EngineError(f"the network {name} vanished")
+        return described(found)
+
+    def _blocking_create(self, engine: Engine, name: str, network: GuestNetwork) -> None:
+        labels = {**self._names.label(), names.VPC_ID: network.vpc_id}
+        taken = overlaps(network.cidr, self._host_ranges())
+        reason = f"this machine uses {taken}"
+        if taken is None:
+            try:
+                engine.create_network(name, labels, network.cidr)
+            except Conflict:
+                return  # somebody was faster
+            except EngineError as error:
+                reason = str(error)
+            else:
+                return
+        log.warn(
+            "{vpc} cannot have {cidr} on this machine ({reason}): instances have their private "
+            "addresses among each other, and others towards the host",
+            vpc=network.vpc_id,
+            cidr=network.cidr,
+            reason=reason,
+        )
+        engine.create_network(name, labels, None)
