@@ -20,9 +20,10 @@ from emulator.services.ec2.instances.plan import LaunchPlan, launch_plan
 from emulator.services.ec2.instances.profiles import give_profile, release_profile
 from emulator.services.ec2.instances.spot import fulfil, open_request, request_of
 from emulator.services.ec2.instances.templates import with_template
-from emulator.services.ec2.instances.views import as_launched, instance_xml, interfaces
+from emulator.services.ec2.instances.views import as_launched, instance_xml
 from emulator.services.ec2.interfaces import network_interfaces
 from emulator.services.ec2.storage import volumes
+from emulator.state.joins import interfaces
 from emulator.state.store import Region
 
 if TYPE_CHECKING:

@@ -14,12 +14,13 @@ from twisted.logger import Logger
 
 from emulator.model.instance import Instance, Reservation
 from emulator.model.network_interface import NetworkInterface
+from emulator.net.dns_names import instance_name
 from emulator.services.call import World
 from emulator.services.ec2.instances import spot
 from emulator.services.ec2.instances.profiles import release_profile
-from emulator.services.ec2.instances.views import elastic_addresses, primary, private_dns_name
 from emulator.services.ec2.interfaces import network_interfaces
 from emulator.services.ec2.storage import volumes
+from emulator.state.joins import elastic_addresses, primary
 from emulator.state.store import Region
 from emulator.vm.interface import Guest, LaunchesAtOnce, LaunchSpec, VMError
 
@@ -54,7 +55,7 @@ def specification(region: Region, launched: Launched, plan: LaunchPlan) -> Launc
         vcpus=plan.info["VCpuInfo"]["DefaultVCpus"],
         memory_mib=plan.info["MemoryInfo"]["SizeInMiB"],
         private_ip=private_ip,
-        hostname=private_dns_name(region, instance, private_ip or None),
+        hostname=instance_name(region.name, instance, private_ip or None),
         public_key=plan.public_key,
         user_data=plan.user_data_bytes,
     )
