@@ -130,7 +130,7 @@ def _shared_fields(plan: LaunchPlan, reservation: Reservation, now: datetime) ->
         "disable_api_stop": plan.disable_api_stop,
         "credit_specification": plan.credit,
         "lifecycle": "spot" if plan.spot else None,
-        "password_key": plan.public_key if image.platform == "windows" else None,
+        "public_key": plan.public_key,
     }
 
 
