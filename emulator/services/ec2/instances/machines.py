@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from emulator.model.instance import Instance, Reservation
+from emulator.model.instance_event import InstanceEvent
 from emulator.model.network_interface import NetworkInterface
 from emulator.net.dns_names import instance_name
 from emulator.services.call import World
@@ -239,6 +240,8 @@ def _end(world: World, region: Region, instance: Instance, reason: tuple[str, st
     volumes.release_from_instance(world, region, instance.id)
     release_profile(region, instance)
     spot.instance_ended(world, region, instance)
+    for event in region[InstanceEvent].where(instance_id=instance.id):
+        region[InstanceEvent].remove(event)
     world.later(VISIBLE_SECONDS, f"forgetting {instance.id}", forget, region, instance)
 
 
