@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Callable
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import attrs
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 MIN_TTL_SECONDS: Final = 1
 MAX_TTL_SECONDS: Final = 6 * 3600
@@ -42,11 +44,14 @@ class Tokens:
     _key: bytes = attrs.field(repr=False)
     _now: Callable[[], float]
     _random_bytes: Callable[[int], bytes]
-    _cipher: AESGCM = attrs.field(init=False, repr=False)
     _opened: dict[str, tuple[str, float]] = attrs.field(factory=dict, init=False, repr=False)
 
-    @_cipher.default
-    def _make_cipher(self) -> AESGCM:
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        from cryptography.hazmat.primitives.ciphers.aead import (  # noqa: PLC0415 - on first use
+            AESGCM,
+        )
+
         return AESGCM(self._key)
 
     def issue(self, owner: str, ttl_seconds: int) -> str:
@@ -75,6 +80,8 @@ class Tokens:
         return opened[1] - self._now() if opened[0] == owner else 0.0
 
     def _open(self, owner: str, token: str) -> float | None:
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as above
+
         # Anything longer is refused unread.
         if len(token) != LENGTH or not token.isascii():
             return None
