@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import gc
 import random
+import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -25,6 +26,15 @@ from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.ids import Ids
 from emulator.core.threads import PooledThreads, Threads
+from emulator.imds.admin import pages
+from emulator.imds.credentials import DEFAULT_SECONDS, Credentials
+from emulator.imds.events import Events
+from emulator.imds.identity import Identity
+from emulator.imds.metadata import Metadata
+from emulator.imds.server import Listeners
+from emulator.imds.tokens import KEY_BYTES, Tokens
+from emulator.model.instance import Instance
+from emulator.model.instance_event import InstanceEvent
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
@@ -34,10 +44,14 @@ from emulator.vm import registry
 from emulator.vm.interface import VMManager
 from emulator.web.admin import Admin
 from emulator.web.api import Api
+from emulator.web.connection import Answer
 from emulator.web.limits import Limits
 from emulator.web.listener import HttpListener, parse_addresses
 from emulator.web.site import Site
 from emulator.wire.message import HttpRequest, HttpResponse
+
+if TYPE_CHECKING:
+    from emulator.imds.signing import SigningKey
 
 logger = Logger(namespace="emulator")
 
@@ -52,6 +66,19 @@ FAMILIES_AFTER_SECONDS = 2.0
 WARM_UP_PAUSE_SECONDS = 0.01
 
 
+# One instance asks little at a time; what is more is a mistake or worse.
+IMDS_LIMITS = Limits(
+    header_bytes=16 * 1024,
+    header_fields=64,
+    body_bytes=16 * 1024,
+    buffered_body_bytes=256 * 1024,
+    connections=128,
+    idle_seconds=30.0,
+    head_seconds=10.0,
+    unread_answer_seconds=30.0,
+)
+
+
 def build(
     *,
     clock: Clock,
@@ -60,6 +87,7 @@ def build(
     machines: VMManager,
     accounts: Accounts | None = None,
     tells_parameters: bool = False,
+    imds_tokens: str | None = None,
 ) -> Api:
     """Return the API with everything behind it."""
     world = World(clock, ids, Background(), threads, machines)
@@ -69,7 +97,70 @@ def build(
 
         seed_region(world, region)
 
-    return Api(world, State(seed), Dispatcher(SERVICES), accounts or Accounts(), tells_parameters)
+    state = State(seed, _first_settings(imds_tokens))
+    return Api(world, state, Dispatcher(SERVICES), accounts or Accounts(), tells_parameters)
+
+
+def _first_settings(imds_tokens: str | None) -> Mapping[str, Any]:
+    """Return the account-wide switches that every region begins with."""
+    if imds_tokens is None:
+        return {}
+    from emulator.services.ec2.instances.options import (  # noqa: PLC0415 - where it is asked for
+        METADATA_DEFAULTS_SETTING,
+    )
+
+    return {METADATA_DEFAULTS_SETTING: {"HttpTokens": imds_tokens}}
+
+
+def build_metadata(
+    api: Api,
+    *,
+    token_key: bytes,
+    signing_key: SigningKey | None = None,
+    credentials_seconds: float = DEFAULT_SECONDS,
+) -> Metadata:
+    """Return the metadata service of the API's instances.
+
+    Args:
+        api: whose records it shows.
+        token_key: seals session tokens; tokens outlive the process if it does.
+        signing_key: signs identity documents; without it one is made when it is needed.
+        credentials_seconds: how long roles' credentials are good.
+    """
+    world, state = api.world, api.state
+
+    def new_session(account: str, arn: str, user_id: str, seconds: float) -> Mapping[str, Any]:
+        from emulator.services import sts  # noqa: PLC0415 - with its first use
+
+        return sts.new_session(world, state, account, arn, user_id, seconds)
+
+    def new_signing_key() -> SigningKey:
+        from emulator.imds.signing import SigningKey  # noqa: PLC0415 - likewise
+
+        return signing_key or SigningKey.made(world.clock.now())
+
+    return Metadata(
+        state,
+        world.clock,
+        Tokens(token_key, world.clock.epoch_seconds, secrets.token_bytes),
+        Credentials(new_session, credentials_seconds),
+        Identity(new_signing_key),
+    )
+
+
+def build_events(api: Api) -> Events:
+    """Return what lets things happen to the API's instances."""
+    world = api.world
+
+    def act(region: Region, instance: Instance, action: str, kind: str) -> None:
+        from emulator.services.ec2.instances import interruptions  # noqa: PLC0415 - seldom
+
+        interruptions.act(world, region, instance, action, kind)
+
+    def new_id() -> str:
+        return world.ids.resource(InstanceEvent.PREFIX)
+
+    return Events(api.state, world.clock, world.later, new_id, act)
 
 
 @attrs.frozen
@@ -128,9 +219,21 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         machines=chosen.manager,
         accounts=Accounts(config.default_account_id),
         tells_parameters=config.level in ("debug", "trace"),
+        imds_tokens=config.ec2_imds_tokens,
+    )
+    metadata = build_metadata(
+        api,
+        token_key=secrets.token_bytes(KEY_BYTES),
+        credentials_seconds=config.ec2_imds_credentials_seconds,
     )
     program_version = version("ec2-emulator")
-    admin = Admin(api, program_version, (chosen.manager.name, chosen.reason), clock.now())
+    admin = Admin(
+        api,
+        program_version,
+        (chosen.manager.name, chosen.reason),
+        clock.now(),
+        pages(build_events(api), metadata.identity),
+    )
     lines = log.RequestLines(sys.stdout, clock.call_later, clock.epoch_seconds)
 
     def answered(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
@@ -148,11 +251,18 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     except (ValueError, CannotListenError) as error:
         raise StartError(str(error)) from None
 
+    def metadata_door(answer: Answer) -> HttpListener:
+        told = answered if config.level in ("debug", "trace") else None
+        return HttpListener(reactor, answer, IMDS_LIMITS, told, speaks_tls=False)
+
+    metadata_listeners = Listeners(metadata, metadata_door, api.world.background)
+
     def stop() -> Deferred[None]:
         logger.info("stopping: requests in flight are answered first")
         return Deferred.fromCoroutine(listener.stop(GRACE_SECONDS)).addCallback(stopped)
 
     def stopped(_: None) -> None:
+        metadata_listeners.close_all()
         api.world.background.cancel_all()
         lines.flush()
         logger.info("stopped")

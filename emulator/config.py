@@ -138,6 +138,14 @@ class Config:
         False, _flag, "log each request's account, region, client and parameters, too"
     )
     ls_log: str | None = _setting(None, _one_of(*LOG_LEVELS), "log level, stronger than `DEBUG`")
+    ec2_imds_tokens: str | None = _setting(
+        None,
+        _one_of("optional", "required"),
+        "whether instances must use IMDSv2, where neither the launch nor its AMI says so",
+    )
+    ec2_imds_credentials_seconds: int = _setting(
+        6 * 3600, _positive, "how long credentials from the metadata service are good"
+    )
     max_connections: int = _setting(512, _positive, "connections served at once; more are refused")
 
     @classmethod

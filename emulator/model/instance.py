@@ -57,7 +57,7 @@ class Instance(Stateful):
         state_reason: code and message of the last change, when somebody asked for it.
         state_transition_reason: the same in words, such as ``User initiated (…)``.
         profile_id: the associated instance profile's, with its ARN.
-        password_key: the RSA public key that seals the administrator's password, for Windows.
+        public_key: its key pair's at launch, in OpenSSH's format; the pair may go, this stays.
         password_data: that password, sealed, once somebody asked for it.
     """
 
@@ -112,7 +112,7 @@ class Instance(Stateful):
     state_transition_reason: str = ""
     profile_arn: str | None = None
     profile_id: str | None = None
-    password_key: str | None = None
+    public_key: str | None = None
     password_data: str | None = None
 
 

@@ -5,6 +5,8 @@ Source: "Amazon EC2 instance hostname types": us-east-1 has names of its own.
 
 from __future__ import annotations
 
+from emulator.model.instance import Instance
+
 FIRST_REGION = "us-east-1"
 
 
@@ -16,6 +18,14 @@ def private_name(region: str, address: str) -> str:
 def resource_name(region: str, instance_id: str) -> str:
     """Return the resource name of an instance, such as ``i-….ec2.internal``."""
     return f"{instance_id}.{private_domain(region)}"
+
+
+def instance_name(region: str, instance: Instance, private_ip: str | None) -> str:
+    """Return the private name of an instance, by its address or by its id."""
+    by_id = instance.options.private_dns_name.get("HostnameType") == "resource-name"
+    if by_id or private_ip is None:
+        return resource_name(region, instance.id)
+    return private_name(region, private_ip)
 
 
 def private_domain(region: str) -> str:

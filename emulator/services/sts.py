@@ -16,7 +16,8 @@ from emulator.core.errors import AwsError
 from emulator.model.iam import Role
 from emulator.model.session import Session
 from emulator.services.access_keys import TEMPORARY, access_key_id, account_of
-from emulator.services.call import Call, Handler
+from emulator.services.call import Call, Handler, World
+from emulator.state.store import State
 
 ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::([0-9]{12}):role/([\w+=,.@/-]{1,512})")
 SESSION_SECONDS = 12 * 3600
@@ -34,21 +35,28 @@ def identity(call: Call) -> tuple[str, str]:
     return f"arn:aws:iam::{call.account}:root", call.account
 
 
-def _new_session(call: Call, account: str, arn: str, user_id: str, seconds: int) -> Session:
-    random = call.world.ids.random
-    sessions = call.state.everywhere(account)
+def new_session(
+    world: World, state: State, account: str, arn: str, user_id: str, seconds: float
+) -> dict[str, Any]:
+    """Return fresh temporary credentials, in STS's shape.
+
+    Args:
+        world: time and randomness.
+        state: all accounts.
+        account: whose credentials.
+        arn: whom GetCallerIdentity takes the bearer for.
+        user_id: that identity's unique id.
+        seconds: how long they are good.
+    """
+    sessions = state.everywhere(account)
     session = Session(
-        id=access_key_id(TEMPORARY, account, random),
+        id=access_key_id(TEMPORARY, account, world.ids.random),
         arn=arn,
         user_id=user_id,
-        expires_at=call.world.clock.now() + timedelta(seconds=seconds),
+        expires_at=world.clock.now() + timedelta(seconds=seconds),
     )
     sessions[Session].add(session)
-    call.world.expire(sessions, session, seconds)
-    return session
-
-
-def _credentials(session: Session) -> dict[str, Any]:
+    world.expire(sessions, session, seconds)
     return {
         "AccessKeyId": session.id,
         "SecretAccessKey": secrets.token_urlsafe(_SECRET_BYTES),
@@ -78,11 +86,9 @@ def assume_role(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     role_id = role.unique_id if role else f"AROA{call.world.ids.digits(17).upper()}"
     arn = f"arn:{partition}:sts::{account}:assumed-role/{name}/{session_name}"
     user_id = f"{role_id}:{session_name}"
-    session = _new_session(
-        call, account, arn, user_id, params.get("DurationSeconds") or ROLE_SECONDS
-    )
+    seconds = params.get("DurationSeconds") or ROLE_SECONDS
     answer: dict[str, Any] = {
-        "Credentials": _credentials(session),
+        "Credentials": new_session(call.world, call.state, account, arn, user_id, seconds),
         "AssumedRoleUser": {"AssumedRoleId": user_id, "Arn": arn},
         "SourceIdentity": params.get("SourceIdentity"),
     }
@@ -95,7 +101,7 @@ def get_session_token(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Give out temporary credentials for the caller's own identity."""
     arn, user_id = identity(call)
     seconds = params.get("DurationSeconds") or SESSION_SECONDS
-    return {"Credentials": _credentials(_new_session(call, call.account, arn, user_id, seconds))}
+    return {"Credentials": new_session(call.world, call.state, call.account, arn, user_id, seconds)}
 
 
 def get_federation_token(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +111,7 @@ def get_federation_token(call: Call, params: Mapping[str, Any]) -> dict[str, Any
     user_id = f"{call.account}:{name}"
     seconds = params.get("DurationSeconds") or FEDERATION_SECONDS
     return {
-        "Credentials": _credentials(_new_session(call, call.account, arn, user_id, seconds)),
+        "Credentials": new_session(call.world, call.state, call.account, arn, user_id, seconds),
         "FederatedUser": {"FederatedUserId": user_id, "Arn": arn},
         "PackedPolicySize": 0,
     }

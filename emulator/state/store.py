@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import attrs
@@ -68,9 +68,11 @@ class State:
 
     Args:
         seed: fills a new region with what AWS gives every account.
+        settings: the account-wide switches that every region begins with.
     """
 
     _seed: Callable[[Region], None]
+    _settings: Mapping[str, Any] = attrs.field(factory=dict)
     _regions: dict[tuple[str, str], Region] = attrs.field(factory=dict, init=False)
 
     def region(self, account: str, name: str) -> Region:
@@ -78,6 +80,7 @@ class State:
         region = self._regions.get((account, name))
         if region is None:
             region = self._regions[account, name] = Region(account, name, self._seed)
+            region.settings.update(self._settings)
         return region
 
     def everywhere(self, account: str) -> Region:

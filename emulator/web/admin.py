@@ -34,19 +34,27 @@ class Admin:
         version: the program's.
         manager: the VM manager's name and why it was chosen.
         started_at: when the program started.
+        more: pages of other parts, by their path below the prefix; for each method, who
+            answers.
     """
 
     api: Api
     version: str
     manager: tuple[str, str]
     started_at: datetime
-    _pages: Mapping[str, Mapping[str, Callable[[], HttpResponse]]] = attrs.field(init=False)
+    more: Mapping[str, Mapping[str, Callable[[HttpRequest], HttpResponse]]] = attrs.field(
+        factory=dict
+    )
+    _pages: Mapping[str, Mapping[str, Callable[[HttpRequest], HttpResponse]]] = attrs.field(
+        init=False
+    )
 
     def __attrs_post_init__(self) -> None:
         self._pages = {
             "health": {"GET": self.health, "HEAD": self.health},
             "info": {"GET": self.info, "HEAD": self.info},
             "state/reset": {"POST": self.reset},
+            **self.more,
         }
 
     def answer(self, request: HttpRequest) -> HttpResponse:
@@ -58,14 +66,14 @@ class Admin:
         if act is None:
             allowed = ", ".join(page)
             return _json(405, {"error": f"use {allowed}"}, ("Allow", allowed))
-        return act()
+        return act(request)
 
-    def health(self) -> HttpResponse:
+    def health(self, _: HttpRequest) -> HttpResponse:
         """Say which services answer."""
         services = {name: "running" if name in IMPLEMENTED else "disabled" for name in SERVICES}
         return _json(200, {"services": services, "edition": EDITION, "version": self.version})
 
-    def info(self) -> HttpResponse:
+    def info(self, _: HttpRequest) -> HttpResponse:
         """Say what this emulator is and what is behind its instances."""
         clock = self.api.world.clock
         name, reason = self.manager
@@ -87,7 +95,7 @@ class Admin:
             },
         )
 
-    def reset(self) -> HttpResponse:
+    def reset(self, _: HttpRequest) -> HttpResponse:
         """Forget every record."""
         self.api.reset()
         return _json(200, {"status": "reset"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from socket import AF_INET6, IP_TTL, IPPROTO_IP, IPPROTO_IPV6, IPV6_UNICAST_HOPS
 from typing import TYPE_CHECKING, Final, cast
 from typing import Protocol as StructuralType
 
@@ -315,6 +316,9 @@ class HttpConnection(Protocol):
             self._connections.body_budget.free_bytes += charged_bytes
         if self._closing:
             return
+        if response.hop_limit is not None and not self._limit_hops(response.hop_limit):
+            self._stop_answering()
+            return
         connections = self._connections
         if connections.draining and not self._reader.complete:
             connection = CLOSE
@@ -353,6 +357,25 @@ class HttpConnection(Protocol):
             data = bytes(rest)
             self.pauseProducing()
         self._transport.write(data)
+
+    def _limit_hops(self, hops: int) -> bool:
+        """Let what is sent from now on travel so far, and return whether it may be sent at all.
+
+        The limit stays: a packet that got lost is sent again, and must not get further then.
+        Later answers lose nothing by it, for the client of the first has shown to be near.
+        """
+        transport = self._transport
+        if hops < 1 or not ISystemHandle.providedBy(transport):
+            return False
+        socket = transport.getHandle()
+        try:
+            if socket.family == AF_INET6:
+                socket.setsockopt(IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops)
+            else:
+                socket.setsockopt(IPPROTO_IP, IP_TTL, hops)
+        except OSError:
+            return False
+        return True
 
     def _report(self, request: HttpRequest, response: HttpResponse, started: float) -> None:
         assert self._on_answered is not None

@@ -9,7 +9,7 @@ from typing import Protocol as StructuralType
 
 import attrs
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.interfaces import IAddress, IReactorTCP, IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorSocket, IReactorTCP, IReactorTime
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 from twisted.logger import Logger
 
@@ -20,6 +20,9 @@ from emulator.web.response_bytes import CLOSE, render
 from emulator.wire.message import HttpResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from socket import socket
+
     from twisted.internet.interfaces import IListeningPort
     from twisted.protocols.tls import TLSMemoryBIOFactory
     from twisted.python.failure import Failure
@@ -121,6 +124,7 @@ class HttpListener(ServerFactory[Protocol]):
         on_answered: told of each answer, for the access log.
         certificate_path: PEM with key and chain for TLS; without it a certificate for
             the local names is made when the first TLS client comes.
+        speaks_tls: otherwise the first byte tells nothing and HTTP is all there is.
 
     Raises:
         ValueError: the certificate cannot be used.
@@ -135,8 +139,11 @@ class HttpListener(ServerFactory[Protocol]):
         limits: Limits | None = None,
         on_answered: OnAnswered | None = None,
         certificate_path: Path | None = None,
+        *,
+        speaks_tls: bool = True,
     ) -> None:
         self._reactor = reactor
+        self._speaks_tls = speaks_tls
         self._clock = IReactorTime(reactor)
         self._answer = answer
         self._on_answered = on_answered
@@ -178,6 +185,20 @@ class HttpListener(ServerFactory[Protocol]):
             for address, port in zip(addresses, opened, strict=True)
         )
 
+    def adopt(self, sockets: Iterable[socket]) -> None:
+        """Serve on sockets that others have bound and made listen, and close theirs.
+
+        Raises:
+            OSError: one of them is closed already.
+        """
+        adopter = IReactorSocket(self._reactor)
+        for listening in sockets:
+            listening.setblocking(False)
+            # The reactor listens on a descriptor of its own.
+            port = adopter.adoptStreamPort(listening.fileno(), listening.family, cast("Any", self))
+            listening.close()
+            self._ports.append(port)
+
     async def stop(self, grace_seconds: float) -> None:
         """Accept no more, let what is in flight be answered, then drop the rest.
 
@@ -197,7 +218,7 @@ class HttpListener(ServerFactory[Protocol]):
         """Return the protocol of a new connection, which may be one that refuses."""
         if not self.connections.make_room():
             return _NoRoom(self.connections)
-        return _FirstByte(self)
+        return _FirstByte(self) if self._speaks_tls else self.plain()
 
     def plain(self) -> HttpConnection:
         """Return the protocol for a client that speaks HTTP."""

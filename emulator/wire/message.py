@@ -37,9 +37,12 @@ class HttpResponse:
         body: pieces that are sent one after the other.
         headers: names in the spelling to be sent.
         log_name: what the request turned out to be, for the log; empty if nobody knows.
+        hop_limit: how many routers on the way may pass the answer on, plus one, which is the
+            TTL of its packets; 0 keeps it from being sent at all. None: as many as usual.
     """
 
     status: int
     body: Sequence[bytes] = ()
     headers: Sequence[tuple[str, str]] = ()
     log_name: str = ""
+    hop_limit: int | None = None

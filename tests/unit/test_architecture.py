@@ -33,7 +33,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "vm.registry": "vm.interface vm.mock vm.docker vm.libvirt vm.virtualbox model core",
         "net": "vm.interface state model core",
         "services": "wire state model catalog net vm.interface core",
-        "imds": "state model catalog core",
+        "imds": "net wire state model catalog core",
         "web": "services wire state core",
         "app": (
             "web services imds net wire state model catalog core config vm.interface"

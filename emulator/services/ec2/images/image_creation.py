@@ -23,8 +23,8 @@ from emulator.services.ec2.nouns import NOUNS
 from emulator.services.ec2.sharing import neighbours
 from emulator.services.ec2.storage import snapshots
 from emulator.services.ec2.storage.ebs_settings import encryption
-from emulator.services.ec2.storage.volumes import attached_to
 from emulator.services.ec2.tags import tags_by_type
+from emulator.state.joins import attached_to
 from emulator.state.store import Region
 
 if TYPE_CHECKING:

@@ -23,14 +23,9 @@ from emulator.services.ec2.instances.plan import (
     checked_user_data,
     type_for,
 )
-from emulator.services.ec2.instances.views import (
-    block_devices,
-    group_identifiers,
-    interfaces,
-    primary,
-    volumes,
-)
+from emulator.services.ec2.instances.views import block_devices, group_identifiers
 from emulator.services.ec2.security.security_groups import groups_for
+from emulator.state.joins import interfaces, primary, volumes
 from emulator.state.store import Region
 
 if TYPE_CHECKING:

@@ -60,10 +60,11 @@ def get_password_data(call: Call, params: aws.GetPasswordDataRequestTypeDef) -> 
     instance = INSTANCE.find(call.region, params["InstanceId"])
     if (
         instance.password_data is None
-        and instance.password_key is not None
+        and instance.platform is not None
+        and instance.public_key is not None
         and instance.state == "running"
     ):
-        instance.password_data = sealed(instance.password_key, new_password())
+        instance.password_data = sealed(instance.public_key, new_password())
     return {
         "InstanceId": instance.id,
         "Timestamp": call.world.clock.now(),

@@ -13,17 +13,19 @@ from emulator.services.ec2.instances.views import (
     AMAZON,
     STATE_CODES,
     block_devices,
-    elastic_addresses,
     group_identifiers,
-    has_public_names,
-    interfaces,
     metadata_view,
     network_view,
-    primary,
-    public_address,
 )
 from emulator.services.ec2.vpcs.subnets import zone_id
 from emulator.services.filters import Field, Value
+from emulator.state.joins import (
+    elastic_addresses,
+    has_public_names,
+    interfaces,
+    primary,
+    public_address,
+)
 from emulator.state.store import Region
 from emulator.wire.scalar import iso8601
 

@@ -17,7 +17,7 @@ from emulator.services.call import World
 from emulator.services.ec2.images.machine_images import MachineImages
 from emulator.services.ec2.instances import machines
 from emulator.services.ec2.instances.restore import restore
-from emulator.services.ec2.instances.views import primary
+from emulator.state.joins import primary
 from emulator.state.store import EVERYWHERE, Region, State
 from emulator.vm.interface import (
     FollowsGuests,

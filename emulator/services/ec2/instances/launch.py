@@ -21,9 +21,10 @@ from emulator.services.ec2.instances.plan import LaunchPlan, launch_plan
 from emulator.services.ec2.instances.profiles import give_profile, release_profile
 from emulator.services.ec2.instances.spot import fulfil, open_request, request_of
 from emulator.services.ec2.instances.templates import with_template
-from emulator.services.ec2.instances.views import as_launched, instance_xml, interfaces
+from emulator.services.ec2.instances.views import as_launched, instance_xml
 from emulator.services.ec2.interfaces import network_interfaces
 from emulator.services.ec2.storage import volumes
+from emulator.state.joins import interfaces
 from emulator.state.store import Region
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _shared_fields(
         "disable_api_stop": plan.disable_api_stop,
         "credit_specification": plan.credit,
         "lifecycle": "spot" if plan.spot else None,
-        "password_key": plan.public_key if image.platform == "windows" else None,
+        "public_key": plan.public_key,
     }
 
 

@@ -13,16 +13,18 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from emulator.model.instance import Instance, Reservation
+from emulator.model.instance_event import InstanceEvent
 from emulator.model.network_interface import NetworkInterface
 from emulator.model.vpc import Vpc
+from emulator.net.dns_names import instance_name
 from emulator.net.publish import open_ports
 from emulator.services.call import World
 from emulator.services.ec2.instances import spot
 from emulator.services.ec2.instances.profiles import release_profile
 from emulator.services.ec2.instances.restore import memento
-from emulator.services.ec2.instances.views import elastic_addresses, primary, private_dns_name
 from emulator.services.ec2.interfaces import network_interfaces
 from emulator.services.ec2.storage import volumes
+from emulator.state.joins import elastic_addresses, primary
 from emulator.state.store import Region
 from emulator.vm.interface import (
     Guest,
@@ -70,7 +72,7 @@ def specification(region: Region, launched: Launched, plan: LaunchPlan) -> Launc
         vcpus=plan.info["VCpuInfo"]["DefaultVCpus"],
         memory_mib=plan.info["MemoryInfo"]["SizeInMiB"],
         private_ip=private_ip,
-        hostname=private_dns_name(region, instance, private_ip or None),
+        hostname=instance_name(region.name, instance, private_ip or None),
         mac_address=None if interface is None else interface.mac_address,
         network=_network_of(region, interface),
         ports=() if interface is None else open_ports(region, interface.group_ids),
@@ -277,6 +279,8 @@ def end(world: World, region: Region, instance: Instance, reason: tuple[str, str
     volumes.release_from_instance(world, region, instance.id)
     release_profile(region, instance)
     spot.instance_ended(world, region, instance)
+    for event in region[InstanceEvent].where(instance_id=instance.id):
+        region[InstanceEvent].remove(event)
     world.later(VISIBLE_SECONDS, f"forgetting {instance.id}", forget, region, instance)
 
 

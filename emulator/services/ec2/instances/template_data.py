@@ -9,9 +9,9 @@ from emulator.model.instance import Instance
 from emulator.model.network_interface import NetworkInterface
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.instances.kind import INSTANCE
-from emulator.services.ec2.instances.views import interfaces, volumes
 from emulator.services.ec2.kind import tag_set
 from emulator.services.ec2.tags import RESERVED
+from emulator.state.joins import interfaces, volumes
 from emulator.state.store import Region
 
 if TYPE_CHECKING:

@@ -7,13 +7,11 @@ from functools import cache, lru_cache
 from typing import Any
 
 from emulator.model.instance import Instance, LaunchOptions, Reservation
-from emulator.model.network_interface import Address, NetworkInterface
+from emulator.model.network_interface import NetworkInterface
 from emulator.model.security_group import SecurityGroup
-from emulator.model.volume import Volume, VolumeAttachment
-from emulator.model.vpc import Vpc
-from emulator.net.dns_names import private_name, public_name, resource_name
+from emulator.net.dns_names import instance_name, private_name, public_name
 from emulator.services.ec2.kind import tag_set, writer_of
-from emulator.services.ec2.storage.volumes import attached_to
+from emulator.state.joins import has_public_names, interfaces, public_address, volumes
 from emulator.state.store import Region
 
 AMAZON = "amazon"
@@ -76,57 +74,6 @@ def _names_part(options: LaunchOptions) -> Part:
 @lru_cache(maxsize=1024)
 def _metadata_part(options: LaunchOptions, state: str) -> Part:
     return writer_of("InstanceMetadataOptionsResponse")({"State": state, **options.metadata})
-
-
-def interfaces(region: Region, instance: Instance) -> list[NetworkInterface]:
-    """Return the instance's interfaces, the primary first."""
-    found = region[NetworkInterface].where(instance_id=instance.id)
-    if len(found) > 1:
-        found.sort(key=_place)
-    return found
-
-
-def _place(interface: NetworkInterface) -> tuple[int, int]:
-    attachment = interface.attachment
-    return (attachment.network_card_index, attachment.device_index) if attachment else (0, 0)
-
-
-def primary(region: Region, instance: Instance) -> NetworkInterface | None:
-    """Return the interface at device index 0."""
-    found = interfaces(region, instance)
-    return found[0] if found else None
-
-
-def volumes(region: Region, instance: Instance) -> list[tuple[Volume, VolumeAttachment]]:
-    """Return the instance's volumes with their places in it, the root first."""
-    found = attached_to(region, instance.id)
-    if len(found) > 1:
-        found.sort(key=lambda item: item[1].device != instance.root_device_name)
-    return found
-
-
-def elastic_addresses(region: Region, interface: NetworkInterface) -> list[Address]:
-    """Return the Elastic IPs that map to an interface."""
-    table = region[Address]
-    # Most accounts have none; then one note on the table serves all instances.
-    return table.where(network_interface_id=interface.id) if len(table) else []
-
-
-def public_address(
-    region: Region, interface: NetworkInterface, private_ip: str
-) -> tuple[str | None, Address | None]:
-    """Return the public address of a private one, and the Elastic IP it is, if it is one."""
-    for address in elastic_addresses(region, interface):
-        if address.private_ip in (private_ip, None):
-            return address.public_ip, address
-    is_primary = bool(interface.private_ips) and interface.private_ips[0] == private_ip
-    return (interface.public_ip if is_primary else None), None
-
-
-def has_public_names(region: Region, vpc_id: str | None) -> bool:
-    """Tell whether the VPC gives public addresses names."""
-    vpc = region[Vpc].get(vpc_id)
-    return vpc is not None and vpc.enable_dns_hostnames and vpc.enable_dns_support
 
 
 def _association(region: Region, interface: NetworkInterface, ip: str) -> dict[str, Any] | None:
@@ -219,14 +166,6 @@ def block_devices(region: Region, instance: Instance) -> list[dict[str, Any]]:
     ]
 
 
-def private_dns_name(region: Region, instance: Instance, private_ip: str | None) -> str:
-    """Return the private name of an instance, by its address or by its id."""
-    by_id = instance.options.private_dns_name.get("HostnameType") == "resource-name"
-    if by_id or private_ip is None:
-        return resource_name(region.name, instance.id)
-    return private_name(region.name, private_ip)
-
-
 def metadata_view(instance: Instance) -> Mapping[str, Any]:
     """Return the metadata options; they are applied once the instance runs."""
     return {"State": _metadata_state(instance), **instance.options.metadata}
@@ -252,7 +191,7 @@ def network_view(region: Region, instance: Instance) -> dict[str, Any]:
     ipv6 = first["Ipv6Addresses"]
     private_ip = first["PrivateIpAddress"]
     return {
-        "PrivateDnsName": private_dns_name(region, instance, private_ip),
+        "PrivateDnsName": instance_name(region.name, instance, private_ip),
         "PublicDnsName": association.get("PublicDnsName", ""),
         "SubnetId": instance.subnet_id,
         "VpcId": instance.vpc_id,

@@ -26,6 +26,7 @@ from emulator.services.ec2.storage.volume_types import (
     throughput_of,
 )
 from emulator.services.ec2.tags import tags_on_create
+from emulator.state.joins import attached_to
 from emulator.state.store import Region
 from emulator.state.table import Table
 from emulator.wire.scalar import iso8601
@@ -60,20 +61,6 @@ def attachments(volume: Volume) -> list[tuple[str, VolumeAttachment]]:
         (volume.instance_id, volume.attachment),
         *zip(volume.more_instance_ids, volume.more_attachments, strict=True),
     ]
-
-
-def attached_to(region: Region, instance_id: str) -> list[tuple[Volume, VolumeAttachment]]:
-    """Return the volumes of an instance, each with its place in it."""
-    table = region[Volume]
-    found = [
-        (volume, volume.attachment)
-        for volume in table.where(instance_id=instance_id)
-        if volume.attachment is not None
-    ]
-    for volume in table.where(more_instance_ids=instance_id):
-        place = volume.more_instance_ids.index(instance_id)
-        found.append((volume, volume.more_attachments[place]))
-    return found
 
 
 def attachment_view(

@@ -8,7 +8,8 @@ from twisted.internet.defer import Deferred
 from emulator.model.instance import Instance
 from emulator.services.ec2.instances import launch_xml
 from emulator.services.ec2.instances.launch_xml import Launched, launched_xml
-from emulator.services.ec2.instances.views import instance_xml, interfaces, volumes
+from emulator.services.ec2.instances.views import instance_xml
+from emulator.state.joins import interfaces, volumes
 from emulator.vm.interface import Guest, LaunchSpec
 from emulator.vm.mock.manager import MockManager
 from tests.fakes.client import Client
