@@ -135,21 +135,25 @@ class MetadataListeners(Protocol):
     """Who answers what arrives at an instance's metadata addresses."""
 
     @abstractmethod
-    def adopt(self, key: GuestKey, sockets: Sequence[socket.socket]) -> None:
+    def adopt(self, key: tuple[str, str, str], sockets: Sequence[socket.socket]) -> None:
         """Serve these listening sockets as the instance's; earlier ones are closed."""
 
     @abstractmethod
-    def close(self, key: GuestKey) -> None:
+    def close(self, key: tuple[str, str, str]) -> None:
         """Stop serving an instance."""
 
 
 @attrs.define(eq=False)
 class HostNamespaces(Namespaces):
-    """Enters namespaces directly: as root, in the engine's own process namespace."""
+    """Enters namespaces directly: as root, in the engine's own process namespace.
+
+    Attributes:
+        listeners: who answers instances; given once it is there, before the first launch.
+    """
 
     _state: State
     _threads: Threads
-    _listeners: MetadataListeners
+    listeners: MetadataListeners | None = attrs.field(default=None, init=False)
 
     def obstacle(self) -> str | None:
         """Return why namespaces cannot be entered from here."""
@@ -163,11 +167,17 @@ class HostNamespaces(Namespaces):
         """Give the namespace its addresses, then open the metadata service in it."""
         plan = plan_of(self._state.region(key.account, key.region), key.instance_id)
         sockets = await self._threads.run(blocking_visit, pid, plan)
-        self._listeners.adopt(key, sockets)
+        if self.listeners is not None:
+            self.listeners.adopt(_identity(key), sockets)
 
     def forget(self, key: GuestKey) -> None:
         """Stop serving the instance."""
-        self._listeners.close(key)
+        if self.listeners is not None:
+            self.listeners.close(_identity(key))
+
+
+def _identity(key: GuestKey) -> tuple[str, str, str]:
+    return key.account, key.region, key.instance_id
 
 
 def blocking_visit(pid: int, plan: NamespacePlan) -> list[socket.socket]:

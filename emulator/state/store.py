@@ -71,9 +71,13 @@ class State:
         settings: the account-wide switches that every region begins with.
     """
 
-    _seed: Callable[[Region], None]
+    _seed: Callable[[Region], None] | None = None
     _settings: Mapping[str, Any] = attrs.field(factory=dict)
     _regions: dict[tuple[str, str], Region] = attrs.field(factory=dict, init=False)
+
+    def seed_with(self, seed: Callable[[Region], None]) -> None:
+        """Fill regions with this from now on."""
+        self._seed = seed
 
     def region(self, account: str, name: str) -> Region:
         """Return one region of one account."""

@@ -90,7 +90,7 @@ class Admin:
                 "vm_manager": {"name": name, "reason": reason},
                 "network_enforcement": {
                     "enforced": False,
-                    "reason": f"the {name} manager has no networks",
+                    "reason": "this version enforces none",
                 },
             },
         )

@@ -5,7 +5,7 @@ The only place that turns an error into an answer.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import attrs
@@ -24,12 +24,16 @@ from emulator.wire.service import Operation, Service, load
 log = Logger()
 
 
+def _nothing() -> None: ...
+
+
 @attrs.define(eq=False)
 class Api:
     """Answers requests of every service.
 
     Attributes:
         tells_parameters: whether the log gets what each request asked for, too.
+        on_reset: is called once every record is forgotten.
     """
 
     world: World
@@ -37,11 +41,13 @@ class Api:
     dispatcher: Dispatcher
     accounts: Accounts = attrs.field(factory=Accounts)
     tells_parameters: bool = False
+    on_reset: Callable[[], None] = _nothing
 
     def reset(self) -> None:
         """Forget every record and every client token."""
         self.state.reset()
         self.dispatcher.tokens.clear()
+        self.on_reset()
 
     def answer(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         """Answer one request; an awaitable comes back only where a handler needs time."""

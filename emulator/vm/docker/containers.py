@@ -290,11 +290,10 @@ class Containers(VMManager):
         if found is None or not is_guest(found):
             self._forget_id(instance_id)
             return None
-        if not _is_up(found) and found["State"]["ExitCode"] == REBOOT_STATUS:
-            if not found["State"]["Paused"]:
-                log.info("{instance} restarts itself", instance=instance_id)
-                await self._threads.run(engine.start, found["Id"])
-                found = await self._known(engine, instance_id)
+        if _wants_restart(found["State"]):
+            log.info("{instance} restarts itself", instance=instance_id)
+            await self._threads.run(engine.start, found["Id"])
+            found = await self._known(engine, instance_id)
         if found["State"]["Running"]:
             return await self._ready(_key(found), found)
         return guest_of(found)
@@ -393,6 +392,12 @@ def is_guest(found: Mapping[str, Any]) -> bool:
 def _is_up(found: Mapping[str, Any]) -> bool:
     state = found["State"]
     return bool(state["Running"]) and not state["Paused"]
+
+
+def _wants_restart(state: Mapping[str, Any]) -> bool:
+    """Tell whether a guest ended so that it is to be started again."""
+    ended = not state["Running"] and state["Status"] == "exited"
+    return ended and state["ExitCode"] == REBOOT_STATUS
 
 
 def guest_of(found: Mapping[str, Any]) -> Guest:

@@ -71,6 +71,22 @@ class GuestRecords(GuestObserver):
         for key in (*found.gone, *found.known):
             self.guest_changed(key)
 
+    def end_all(self) -> None:
+        """End every guest: nobody remembers them any more."""
+        self._world.background.start("ending every guest", self._end_all())
+
+    async def _end_all(self) -> None:
+        manager = self._world.machines
+        try:
+            guests = await manager.describe()
+        except VMError as error:
+            log.warn("the guests cannot be read: {error}", error=str(error))
+            return
+        for guest in guests:
+            self._world.background.start(
+                f"ending {guest.instance_id}", _end_quietly(manager, guest.instance_id)
+            )
+
     async def _look(self, key: GuestKey) -> None:
         region = self._state.region(key.account, key.region)
         manager = self._world.machines

@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
+from emulator.app.machines import MachinesError, build_machines
 from emulator.config import Config
 from emulator.core import log
 from emulator.core.background import Background
@@ -38,10 +39,12 @@ from emulator.model.instance_event import InstanceEvent
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
+from emulator.services.ec2.images.machine_images import MachineImages
+from emulator.services.ec2.instances.guests import GuestRecords
 from emulator.services.registry import SERVICES, imports, prepare_common
 from emulator.state.store import Region, State
 from emulator.vm import registry
-from emulator.vm.interface import VMManager
+from emulator.vm.interface import FollowsGuests, VMManager
 from emulator.web.admin import Admin
 from emulator.web.api import Api
 from emulator.web.connection import Answer
@@ -56,6 +59,8 @@ if TYPE_CHECKING:
 logger = Logger(namespace="emulator")
 
 GRACE_SECONDS = 8.0
+# Said wherever somebody asks.
+NOT_ENFORCED = "not enforced in this version"
 # Records live long and are free of cycles once they are removed, so walking all of them, which
 # takes a second for fifty thousand instances, would find nothing and keep everybody waiting.
 COLLECT_AFTER_ALLOCATIONS = 50_000
@@ -87,17 +92,38 @@ def build(
     machines: VMManager,
     accounts: Accounts | None = None,
     tells_parameters: bool = False,
-    imds_tokens: str | None = None,
+    state: State | None = None,
+    background: Background | None = None,
+    images: MachineImages | None = None,
+    manager_tag: str = "auto",
 ) -> Api:
-    """Return the API with everything behind it."""
-    world = World(clock, ids, Background(), threads, machines)
+    """Return the API with everything behind it.
+
+    Args:
+        clock: the time.
+        ids: names of things.
+        threads: where what takes long is computed.
+        machines: what is behind instances.
+        accounts: whose access keys are whose.
+        tells_parameters: whether each request's parameters are logged.
+        state: for whoever needs it before there is an API.
+        background: likewise.
+        images: the manager's own images, which every region has.
+        manager_tag: who sees the manager's tag on instances.
+    """
+    world = World(
+        clock, ids, background or Background(), threads, machines, manager_tag=manager_tag
+    )
 
     def seed(region: Region) -> None:
         from emulator.services.ec2.vpcs.defaults import seed_region  # noqa: PLC0415 - with its first use
 
         seed_region(world, region)
+        if images is not None:
+            images.seed(region)
 
-    state = State(seed, _first_settings(imds_tokens))
+    state = state or State()
+    state.seed_with(seed)
     return Api(world, state, Dispatcher(SERVICES), accounts or Accounts(), tells_parameters)
 
 
@@ -187,11 +213,11 @@ def endpoint(config: Config) -> str:
 
 def examine(config: Config) -> Iterator[str]:
     """Say what can run here, and why not, a line at a time."""
-    chosen = registry.choose(config.ec2_vm_manager)
-    yield f"VM manager: {chosen.manager.name} ({chosen.reason})"
-    for name, obstacle in registry.obstacles().items():
+    chosen = registry.choose(config.ec2_vm_manager, config.docker_environment)
+    yield f"VM manager: {chosen.name} ({chosen.reason})"
+    for name, obstacle in registry.obstacles(config.docker_environment).items():
         yield f"  {name:8} {'can run here' if obstacle is None else f'cannot run: {obstacle}'}"
-    yield f"security groups and networks: not enforced, the {chosen.manager.name} manager has none"
+    yield f"security groups and networks: {NOT_ENFORCED}"
 
 
 def run(config: Config, welcome: Callable[[str], str]) -> None:
@@ -210,16 +236,28 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     prepare_common()
     clock = Clock.starting_at(reactor, datetime.now(UTC))  # noqa: TID251 - where time comes in
     log.begin(sys.stdout, config.level, clock.now)
-    chosen = registry.choose(config.ec2_vm_manager)
+    chosen = registry.choose(config.ec2_vm_manager, config.docker_environment)
     threads = PooledThreads(reactor, reactor.getThreadPool())
+    state, background = State(settings=_first_settings(config.ec2_imds_tokens)), Background()
+    try:
+        machines = build_machines(
+            chosen, config, reactor=reactor, state=state, clock=clock, background=background
+        )
+    except MachinesError as error:
+        raise StartError(str(error)) from None
+    manager = machines.manager
+    images = MachineImages(manager.name) if isinstance(manager, FollowsGuests) else None
     api = build(
         clock=clock,
         ids=Ids(random.Random()),  # noqa: S311 - names, not secrets
         threads=threads,
-        machines=chosen.manager,
+        machines=manager,
         accounts=Accounts(config.default_account_id),
         tells_parameters=config.level in ("debug", "trace"),
-        imds_tokens=config.ec2_imds_tokens,
+        state=state,
+        background=background,
+        images=images,
+        manager_tag=config.ec2_manager_tag,
     )
     metadata = build_metadata(
         api,
@@ -230,7 +268,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     admin = Admin(
         api,
         program_version,
-        (chosen.manager.name, chosen.reason),
+        (chosen.name, chosen.reason),
         clock.now(),
         pages(build_events(api), metadata.identity),
     )
@@ -255,25 +293,38 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         told = answered if config.level in ("debug", "trace") else None
         return HttpListener(reactor, answer, IMDS_LIMITS, told, speaks_tls=False)
 
-    metadata_listeners = Listeners(metadata, metadata_door, api.world.background)
+    metadata_listeners = Listeners(metadata, metadata_door, background)
+    if machines.namespaces is not None:
+        machines.namespaces.listeners = metadata_listeners
 
-    def stop() -> Deferred[None]:
+    async def stop() -> None:
         logger.info("stopping: requests in flight are answered first")
-        return Deferred.fromCoroutine(listener.stop(GRACE_SECONDS)).addCallback(stopped)
-
-    def stopped(_: None) -> None:
+        await listener.stop(GRACE_SECONDS)
+        if isinstance(manager, FollowsGuests):
+            await manager.close()
         metadata_listeners.close_all()
-        api.world.background.cancel_all()
+        background.cancel_all()
+        if machines.pool is not None:
+            machines.pool.stop()
         lines.flush()
         logger.info("stopped")
 
-    reactor.addSystemEventTrigger("before", "shutdown", stop)
+    def begin() -> None:
+        if machines.pool is not None:
+            machines.pool.start()
+        if isinstance(manager, FollowsGuests) and images is not None:
+            records = GuestRecords(api.world, state, images)
+            api.on_reset = records.end_all
+            manager.follow(records)
+
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(stop()))
+    reactor.callWhenRunning(begin)
     logger.info(
         "ec2-emulator {version} listens on {addresses}",
         version=program_version,
         addresses=", ".join(map(str, addresses)),
     )
-    logger.info("VM manager: {name} ({reason})", name=chosen.manager.name, reason=chosen.reason)
+    logger.info("VM manager: {name} ({reason})", name=chosen.name, reason=chosen.reason)
     reactor.callWhenRunning(_greet, welcome(addresses[0].url))
     clock.call_later(FAMILIES_AFTER_SECONDS, _warm_up, clock, imports())
     gc.set_threshold(COLLECT_AFTER_ALLOCATIONS, 20, OLD_GENERATION_AFTER)

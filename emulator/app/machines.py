@@ -1,0 +1,153 @@
+"""The VM manager of a run, put together from settings."""
+
+from __future__ import annotations
+
+import ipaddress
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+from twisted.python.threadpool import ThreadPool
+
+from emulator.catalog.images import stock_image
+from emulator.catalog.regions import DEFAULT_REGION
+from emulator.config import Config
+from emulator.core.background import Background
+from emulator.core.clock import Clock
+from emulator.core.threads import PooledThreads
+from emulator.net.namespace import HostNamespaces
+from emulator.state.store import State
+from emulator.vm import registry
+from emulator.vm.docker.probe import DEFAULT_SOCKET, socket_path
+from emulator.vm.interface import VMManager
+from emulator.vm.mock.manager import MockManager
+
+# Twenty launches at once, each with one call to the engine under way.
+ENGINE_THREADS = 24
+# Contract: the default AMIs, by their names in Docker tags.
+DEFAULT_IMAGES = {
+    "ami-df5de72bdb3b": "ubuntu-22.04-jammy-jellyfish",
+    "ami-024f768332f0": "amazon-linux-amazonlinux2023",
+    "ami-ff0fea8310f3": "ubuntu-20.04-focal-fossa",
+}
+_ROUTES = Path("/proc/net/route")
+
+
+class MachinesError(Exception):
+    """A setting of the manager cannot be understood; the message names it."""
+
+
+@attrs.frozen
+class Machines:
+    """A manager with what belongs to it.
+
+    Attributes:
+        manager: what EC2 asks.
+        namespaces: enters guests' network namespaces, for managers whose guests have any.
+        pool: the manager's own threads, to be stopped at the end.
+    """
+
+    manager: VMManager
+    namespaces: HostNamespaces | None = None
+    pool: ThreadPool | None = None
+
+
+def build_machines(
+    chosen: registry.Choice,
+    config: Config,
+    *,
+    reactor: Any,
+    state: State,
+    clock: Clock,
+    background: Background,
+) -> Machines:
+    """Return the manager that was chosen.
+
+    Raises:
+        MachinesError: EC2_DOCKER_FLAGS has a flag that is unknown.
+    """
+    if chosen.name != "docker":
+        return Machines(MockManager())
+    return _docker(config, reactor, state, clock, background)
+
+
+def _docker(
+    config: Config, reactor: Any, state: State, clock: Clock, background: Background
+) -> Machines:
+    # The SDK takes a quarter of a second to import, which only this manager needs.
+    from emulator.vm.docker.assembly import DockerOptions, docker_manager  # noqa: PLC0415
+    from emulator.vm.docker.flags import FlagsError, parse_flags  # noqa: PLC0415
+
+    try:
+        flags = parse_flags(config.ec2_docker_flags)
+    except FlagsError as error:
+        raise MachinesError(
+            f"EC2_DOCKER_FLAGS={shlex.quote(config.ec2_docker_flags)}: {error}"
+        ) from None
+    pool = ThreadPool(0, ENGINE_THREADS, name="engine")
+    threads = PooledThreads(reactor, pool)
+    namespaces = HostNamespaces(state, threads)
+    on_this_machine = socket_path(config.docker_environment)
+    options = DockerOptions(
+        environment=config.docker_environment,
+        namespace=config.emulator_namespace,
+        flags=flags,
+        init=config.ec2_docker_init,
+        docker_socket=(
+            (config.docker_sock or on_this_machine or DEFAULT_SOCKET)
+            if config.ec2_mount_docker_socket
+            else None
+        ),
+        limit_resources=config.ec2_docker_limits,
+        block_devices=config.ec2_mount_block_devices,
+        largest_disk_mib=config.ec2_ebs_max_volume_size,
+        stop_for_real=config.ec2_docker_stop_mode == "stop",
+        keep_terminated=config.ec2_remove_containers is False,
+        remove_at_end=config.ec2_remove_containers is True,
+        defaults=_default_images() if config.ec2_download_default_images else (),
+    )
+    manager = docker_manager(
+        options,
+        threads=threads,
+        clock=clock,
+        background=background,
+        namespaces=namespaces,
+        host_ranges=host_ranges,
+        in_reactor=reactor.callFromThread,
+    )
+    return Machines(manager, namespaces, pool)
+
+
+def _default_images() -> list[Any]:
+    from emulator.vm.docker.manager import DefaultImage  # noqa: PLC0415 - as above
+
+    found = (
+        (image_id, name, stock_image(DEFAULT_REGION, image_id))
+        for image_id, name in DEFAULT_IMAGES.items()
+    )
+    return [
+        DefaultImage(image_id, name, stock.docker_image)
+        for image_id, name, stock in found
+        if stock is not None and stock.docker_image is not None
+    ]
+
+
+def host_ranges() -> Iterator[str]:
+    """Yield the IPv4 ranges that this machine routes to, but for those of Docker's bridges.
+
+    Those are the engine's to keep apart, and one of them may be the very network in question.
+    """
+    try:
+        lines = _ROUTES.read_text(encoding="ascii").splitlines()[1:]
+    except OSError:
+        return
+    for line in lines:
+        interface, destination, _, _, _, _, _, mask = line.split()[:8]
+        if interface == "docker0" or interface.startswith("br-"):
+            continue
+        address = int.from_bytes(bytes.fromhex(destination), "little")
+        length = int.from_bytes(bytes.fromhex(mask), "little").bit_count()
+        if length:
+            yield str(ipaddress.IPv4Network((address, length)))
