@@ -1,0 +1,1 @@
+"""The docker manager: instances are containers."""
