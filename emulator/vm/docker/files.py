@@ -1,0 +1,108 @@
+"""The files that an instance's container gets before it starts (pure).
+
+Identity, keys and user data, all below ``/var/lib/cloud`` where cloud-init has them, as one
+archive that is unpacked at ``/``. What reads them is ``boot/``.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from emulator.vm.docker.archive import Entry, directory, pack
+from emulator.vm.docker.host_keys import HostKey, console_lines
+from emulator.vm.docker.tools import MOUNT_POINT
+
+
+@attrs.frozen
+class GuestPlan:
+    """What an instance's boot has to know.
+
+    Attributes:
+        instance_id: a new one makes the next boot a first boot.
+        hostname: the instance's private name.
+        public_keys: in OpenSSH's format; they may log in as root and as the login user.
+        host_keys: the instance's own.
+        login_user: the image's login user, such as ``ubuntu``, made where it is missing.
+        user_data: the exact bytes that the caller gave, decoded from the request's base64.
+        wait_for_namespace: whether nothing of the image runs before the metadata service
+            listens in the instance's namespace.
+        init: the image's own init, such as ``/sbin/init``, which takes over as process 1.
+    """
+
+    instance_id: str
+    hostname: str
+    public_keys: Sequence[str] = ()
+    host_keys: tuple[HostKey, ...] = attrs.field(default=(), repr=False)
+    login_user: str | None = None
+    user_data: bytes | None = attrs.field(default=None, repr=False)
+    wait_for_namespace: bool = True
+    init: str | None = None
+
+
+def entrypoint(instance_id: str) -> list[str]:
+    """Return the container's entrypoint; the image's own is never used."""
+    return [f"{MOUNT_POINT}/busybox", "sh", f"{MOUNT_POINT}/boot", instance_id]
+
+
+def files(plan: GuestPlan, *, now: float) -> bytes:
+    """Return everything a new instance needs, as an archive for ``/``."""
+    return pack((*_skeleton(plan), *_identity(plan), *_user_data(plan)), modified_at=now)
+
+
+def user_data_files(plan: GuestPlan, *, now: float) -> bytes:
+    """Return what new user data change, for ModifyInstanceAttribute of a stopped instance.
+
+    They are shown at once, and run at no later boot but the first: AWS does the same.
+    """
+    return pack((*_skeleton(plan), *_user_data(plan)), modified_at=now)
+
+
+def instance_directory(instance_id: str) -> str:
+    """Return cloud-init's directory of an instance, relative to ``/``."""
+    return f"var/lib/cloud/instances/{instance_id}"
+
+
+def _skeleton(plan: GuestPlan) -> Iterator[Entry]:
+    instance = instance_directory(plan.instance_id)
+    yield directory("var/lib/cloud")
+    yield directory("var/lib/cloud/instances")
+    yield directory(instance)
+    yield directory(f"{instance}/ec2-emulator", 0o700)
+
+
+def _identity(plan: GuestPlan) -> Iterator[Entry]:
+    private = f"{instance_directory(plan.instance_id)}/ec2-emulator"
+    yield Entry(f"{private}/plan", _variables(plan), mode=0o600)
+    keys = "".join(f"{' '.join(key.split())}\n" for key in plan.public_keys)
+    yield Entry(f"{private}/authorized_keys", keys.encode(), mode=0o600)
+    yield Entry(f"{private}/console", console_lines(plan.host_keys).encode(), mode=0o600)
+    yield directory(f"{private}/host_keys", 0o700)
+    for key in plan.host_keys:
+        path = f"{private}/host_keys"
+        yield Entry(f"{path}/ssh_host_{key.kind}_key", key.openssh, mode=0o600)
+        yield Entry(f"{path}/ssh_host_{key.kind}_key.pub", f"{key.public}\n".encode())
+        yield Entry(f"{path}/dropbear_{key.kind}", key.dropbear, mode=0o600)
+
+
+def _variables(plan: GuestPlan) -> bytes:
+    """Return the plan as assignments that a shell reads, each value quoted."""
+    values = {
+        "hostname": plan.hostname,
+        "login_user": plan.login_user or "",
+        "wait_for_namespace": "1" if plan.wait_for_namespace else "",
+        "init": plan.init or "",
+        "password_login": "",
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()).encode()
+
+
+def _user_data(plan: GuestPlan) -> Iterator[Entry]:
+    instance = instance_directory(plan.instance_id)
+    yield Entry(f"{instance}/user-data.txt", plan.user_data or b"", mode=0o600)
+    if (plan.user_data or b"").startswith(b"#!"):
+        yield directory(f"{instance}/scripts")
+        yield Entry(f"{instance}/scripts/part-001", plan.user_data, mode=0o700)
+        yield Entry(f"{instance}/ec2-emulator/once", b"run_script part-001\n", mode=0o600)

@@ -1,0 +1,57 @@
+"""The tools' volume, and guests that are removed when their test is over."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from emulator.vm.docker import tools
+from emulator.vm.docker.files import GuestPlan
+from emulator.vm.docker.host_keys import new_host_keys
+from tests.functional.guest_boot.guest import Guest, KeyFile, docker
+
+RUN = secrets.token_hex(3)
+
+
+@pytest.fixture(scope="session")
+def volume() -> Iterator[str]:
+    name = f"guest-tools-{RUN}"
+    docker("import", "-", f"{name}:1", stdin=tools.load().archive)
+    # a new volume takes its content from the image, when a container with both is created
+    docker("create", "--name", name, "--volume", f"{name}:/.ec2-emulator", f"{name}:1", "x")
+    docker("rm", name)
+    yield name
+    docker("volume", "rm", "--force", name, check=False)
+    docker("rmi", "--force", f"{name}:1", check=False)
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> KeyFile:
+    return KeyFile.make(tmp_path_factory.mktemp("key") / "id")
+
+
+@pytest.fixture
+def guest(volume: str, key: KeyFile) -> Iterator[Callable[..., Guest]]:
+    """Makes a guest of an image; keywords are those of the plan."""
+    made: list[Guest] = []
+
+    def create(image: str, *flags: str, **wanted: object) -> Guest:
+        number = secrets.token_hex(8)
+        plan = {
+            "instance_id": f"i-{number}0",
+            "hostname": "ip-172-17-0-9.ec2.internal",
+            "public_keys": [key.public],
+            "host_keys": new_host_keys(),
+            "wait_for_namespace": False,
+            **wanted,
+        }
+        options = ("--init", *flags) if not plan.get("init") else flags
+        name = f"guest-{RUN}-{number}"
+        made.append(Guest.create(name, image, volume, GuestPlan(**plan), *options))
+        return made[-1]
+
+    yield create
+    for one in made:
+        one.remove()
