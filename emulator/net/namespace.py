@@ -194,7 +194,7 @@ def _set_up(plan: NamespacePlan) -> list[socket.socket]:
     commands = [*METADATA_COMMANDS, *interface_commands(plan, links)]
     has_ipv6 = _enable_ipv6()
     if has_ipv6:
-        commands.append(f"-6 address replace {METADATA_IPV6}/128 dev lo nodad")
+        commands.append(f"address replace {METADATA_IPV6}/128 dev lo nodad")
     run_blocking(("ip", "-batch", "-"), stdin="\n".join(commands).encode() + b"\n")
     # The guest waits for the IPv4 listener, so that comes last.
     sockets = []
