@@ -56,9 +56,10 @@ class LineObserver:
 
 def begin(stream: IO[str], level: str, now: Callable[[], datetime]) -> None:
     """Send the program's events at ``level`` and above to ``stream``, from now on."""
-    observer: Any = FilteringLogObserver(
-        LineObserver(stream, now), [LogLevelFilterPredicate(defaultLogLevel=LEVELS[level])]
-    )
+    wanted = LogLevelFilterPredicate(defaultLogLevel=LEVELS[level])
+    # Twisted's ports say that they start and stop; each instance has two of them.
+    wanted.setLogLevelForNamespace("log_legacy", LogLevel.warn)
+    observer: Any = FilteringLogObserver(LineObserver(stream, now), [wanted])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
 
 

@@ -21,7 +21,7 @@ from emulator.services.ec2.images.images import find_visible, owned, stocked, un
 from emulator.services.ec2.images.machine_copies import begin_capture, begin_copy, begin_deletion
 from emulator.services.ec2.nouns import NOUNS
 from emulator.services.ec2.sharing import neighbours
-from emulator.services.ec2.storage import snapshots
+from emulator.services.ec2.storage import snapshots, volume_data
 from emulator.services.ec2.storage.ebs_settings import encryption
 from emulator.services.ec2.tags import tags_by_type
 from emulator.state.joins import attached_to
@@ -339,10 +339,10 @@ def _device_copier(
             return device
         held = home[Snapshot].get(device.snapshot_id)
         now_encrypted, arn = settings[device.encrypted]
-        snapshot = snapshots.new_snapshot(
+        snapshot = snapshots.copy_of(
             call.world,
             region,
-            volume_id=snapshots.NO_VOLUME,
+            device.snapshot_id,
             volume_size_gib=held.volume_size_gib if held is not None else device.size_gib,
             description=f"Copied for DestinationAmi {image_id} from SourceAmi {source.id} "
             f"for SourceSnapshot {device.snapshot_id}.",
@@ -395,6 +395,7 @@ def _delete_snapshot(call: Call, snapshot_id: str) -> str:
     if snapshots.locked(snapshot, call.world.clock.now()):
         return "client-error"
     region[Snapshot].remove(snapshot)
+    volume_data.begin_deletion(call.world, snapshot.id)
     return "success"
 
 

@@ -15,6 +15,7 @@ from emulator.model.image import BlockDevice, Image
 from emulator.services.call import Call
 from emulator.services.ec2.storage.ebs_settings import encryption
 from emulator.services.ec2.storage.snapshots import visible
+from emulator.services.ec2.storage.volume_data import check_size
 from emulator.services.ec2.storage.volume_types import check_volume
 
 MAX_DEVICES = 128
@@ -126,4 +127,7 @@ def planned_devices(
         if not device.no_device and device.virtual_name is None
     ]
     made.sort(key=lambda device: device.device_name != image.root_device_name)
+    for device in made:
+        if device.device_name != image.root_device_name:
+            check_size(call.world, device.size_gib or 0)
     return tuple(made)

@@ -23,7 +23,7 @@ from emulator.services.ec2.instances import spot
 from emulator.services.ec2.instances.profiles import release_profile
 from emulator.services.ec2.instances.restore import memento
 from emulator.services.ec2.interfaces import network_interfaces
-from emulator.services.ec2.storage import volumes
+from emulator.services.ec2.storage import volume_data, volumes
 from emulator.state.joins import elastic_addresses, primary
 from emulator.state.store import Region
 from emulator.vm.interface import (
@@ -210,6 +210,7 @@ async def terminate(world: World, region: Region, instance: Instance) -> None:
         if instance.state != "shutting-down":
             return
         try:
+            await volume_data.keep_surviving(world, region, instance)
             await world.machines.terminate(instance.id)
         except VMError:
             log.failure("{instance} may live on", instance=instance.id)

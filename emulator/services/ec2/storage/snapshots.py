@@ -17,6 +17,7 @@ from emulator.services.call import Call, Handler, World
 from emulator.services.ec2.kind import Kind, tag_set
 from emulator.services.ec2.nouns import NOUNS
 from emulator.services.ec2.sharing import Listing, neighbours
+from emulator.services.ec2.storage import volume_data
 from emulator.services.ec2.storage.ebs_settings import encryption
 from emulator.services.ec2.tags import MAX_TAGS, tags_on_create
 from emulator.services.filters import select
@@ -124,7 +125,7 @@ def restorable(call: Call, snapshot_id: str) -> Snapshot:
     return snapshot
 
 
-def new_snapshot(
+def _new_snapshot(
     world: World,
     region: Region,
     *,
@@ -135,7 +136,7 @@ def new_snapshot(
     kms_key_id: str | None = None,
     tags: Mapping[str, str] = NO_TAGS,
 ) -> Snapshot:
-    """Return a new snapshot in state ``pending``, in the table, which completes by itself."""
+    """Return a new snapshot in state ``pending``, in the table."""
     ids = world.ids
     snapshot = Snapshot(
         id=ids.resource("snap"),
@@ -150,9 +151,7 @@ def new_snapshot(
         kms_key_id=kms_key_id,
         data_encryption_key_id=_data_key(volume_id, ids.uuid()) if encrypted else None,
     )
-    region[Snapshot].add(snapshot)
-    world.later(0.0, f"completing {snapshot.id}", _complete, snapshot, world)
-    return snapshot
+    return region[Snapshot].add(snapshot)
 
 
 def _data_key(volume_id: str, fresh: str) -> str:
@@ -166,11 +165,16 @@ def _complete(snapshot: Snapshot, world: World) -> None:
         snapshot.move("completed")
 
 
+def _fail(snapshot: Snapshot) -> None:
+    if snapshot.watcher is not None and snapshot.state == "pending":
+        snapshot.move("error")
+
+
 def snapshot_of(
     world: World, region: Region, volume: Volume, description: str, tags: Mapping[str, str]
 ) -> Snapshot:
-    """Return a new snapshot of a volume."""
-    return new_snapshot(
+    """Return a new snapshot of a volume, which completes when it has the volume's data."""
+    snapshot = _new_snapshot(
         world,
         region,
         volume_id=volume.id,
@@ -180,6 +184,48 @@ def snapshot_of(
         kms_key_id=volume.kms_key_id,
         tags=tags,
     )
+    volume_data.begin_snapshot(
+        world,
+        region,
+        volume,
+        snapshot.id,
+        done=lambda: _complete(snapshot, world),
+        failed=lambda: _fail(snapshot),
+    )
+    return snapshot
+
+
+def copy_of(
+    world: World,
+    region: Region,
+    source_id: str,
+    *,
+    volume_size_gib: int,
+    description: str = "",
+    encrypted: bool = False,
+    kms_key_id: str | None = None,
+    tags: Mapping[str, str] = NO_TAGS,
+) -> Snapshot:
+    """Return a new copy of a snapshot, which completes when it has the snapshot's data."""
+    snapshot = _new_snapshot(
+        world,
+        region,
+        volume_id=NO_VOLUME,
+        volume_size_gib=volume_size_gib,
+        description=description,
+        encrypted=encrypted,
+        kms_key_id=kms_key_id,
+        tags=tags,
+    )
+    volume_data.begin_snapshot_copy(
+        world,
+        source_id,
+        volume_size_gib,
+        snapshot.id,
+        done=lambda: _complete(snapshot, world),
+        failed=lambda: _fail(snapshot),
+    )
+    return snapshot
 
 
 def _volume(region: Region, volume_id: str) -> Volume:
@@ -309,10 +355,10 @@ def copied_snapshot(
         kms_key_id=kms_key_id,
         source_encrypted=source.encrypted,
     )
-    return new_snapshot(
+    return copy_of(
         call.world,
         call.region,
-        volume_id=NO_VOLUME,
+        source.id,
         volume_size_gib=source.volume_size_gib,
         description=description,
         encrypted=encrypted,
@@ -392,6 +438,7 @@ def delete_snapshot(call: Call, params: aws.DeleteSnapshotRequestTypeDef) -> dic
             "OperationNotPermitted", f"The snapshot {snapshot.id} is locked and can't be deleted"
         )
     call.region[Snapshot].remove(snapshot)
+    volume_data.begin_deletion(call.world, snapshot.id)
     return {}
 
 

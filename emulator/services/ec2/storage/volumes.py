@@ -17,7 +17,7 @@ from emulator.model.volume import Snapshot, Volume, VolumeAttachment, VolumeModi
 from emulator.services.call import Call, Handler, Renewable, World
 from emulator.services.ec2.kind import Kind, tag_set
 from emulator.services.ec2.nouns import NOUNS
-from emulator.services.ec2.storage import snapshots
+from emulator.services.ec2.storage import snapshots, volume_data
 from emulator.services.ec2.storage.ebs_settings import encryption, encrypts_by_default, kms_key_arn
 from emulator.services.ec2.storage.volume_types import (
     DEFAULT_TYPE,
@@ -387,6 +387,7 @@ def delete_volume(call: Call, params: aws.DeleteVolumeRequestTypeDef) -> dict[st
         volume.move("deleting")
         _forget_modification(call.region, volume)
         call.world.expire(call.region, volume, 0.0)
+        volume_data.begin_deletion(call.world, volume.id)
     return {}
 
 
@@ -418,6 +419,7 @@ def attach_volume(call: Call, params: aws.AttachVolumeRequestTypeDef) -> dict[st
     volume = VOLUME.find(region, params["VolumeId"])
     instance = _instance(region, params["InstanceId"])
     check_device(device)
+    volume_data.check_size(call.world, volume.size_gib)
     _check_attachable(volume, instance)
     for _, other in attached_to(region, instance.id):
         if other.device == device:
@@ -434,7 +436,14 @@ def attach_volume(call: Call, params: aws.AttachVolumeRequestTypeDef) -> dict[st
     else:
         volume.more_attachments = (*volume.more_attachments, attachment)
         volume.more_instance_ids = (*volume.more_instance_ids, instance.id)
-    call.world.later(0.0, f"attaching {volume.id}", _settle_attachment, volume, instance.id)
+    volume_data.begin_attachment(
+        call.world,
+        volume,
+        instance.id,
+        device,
+        done=lambda: _settle_attachment(volume, instance.id),
+        failed=lambda: _forget(volume, instance.id),
+    )
     return attachment_view(volume.id, instance.id, attachment)
 
 
@@ -496,7 +505,13 @@ def detach_volume(call: Call, params: aws.DetachVolumeRequestTypeDef) -> dict[st
             f"Unable to detach root volume '{volume.id}' from instance '{instance_id}'",
         )
     _replace(volume, instance_id, "detaching")
-    call.world.later(0.0, f"detaching {volume.id}", _settle_attachment, volume, instance_id)
+    volume_data.begin_detachment(
+        call.world,
+        volume,
+        instance_id,
+        attachment.device,
+        done=lambda: _settle_attachment(volume, instance_id),
+    )
     return attachment_view(volume.id, instance_id, attrs.evolve(attachment, state="detaching"))
 
 

@@ -1,0 +1,186 @@
+"""The data behind volumes and snapshots, where the VM manager keeps any.
+
+Records move at once, as everywhere; what they wait for runs here, in the background. With a
+manager that keeps no data, nothing is waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from emulator.core.errors import AwsError
+from emulator.model.instance import Instance
+from emulator.model.volume import Volume, VolumeAttachment
+from emulator.services.call import World
+from emulator.state.joins import attached_to
+from emulator.state.store import Region
+from emulator.vm.interface import AttachesVolumes, GuestDisk, VMError
+
+log = Logger()
+
+Done = Callable[[], None]
+
+
+def keeper(world: World) -> AttachesVolumes | None:
+    """Return the manager if it keeps data of volumes."""
+    manager = world.machines
+    if isinstance(manager, AttachesVolumes) and manager.largest_disk:
+        return manager
+    return None
+
+
+def check_size(world: World, size: int) -> None:
+    """Refuse a disk that the manager does not make so large.
+
+    Raises:
+        AwsError: InvalidParameterValue.
+    """
+    manager = keeper(world)
+    if manager is not None and size > manager.largest_disk:
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Volume of size {size} MiB is larger than {manager.largest_disk} MiB, which "
+            "EC2_EBS_MAX_VOLUME_SIZE allows for volumes that instances get",
+        )
+
+
+def disk_of(volume: Volume, device: str) -> GuestDisk:
+    """Return a volume as the manager knows it."""
+    return GuestDisk(volume.id, device, volume.size_gib, volume.snapshot_id)
+
+
+def begin_attachment(
+    world: World, volume: Volume, instance_id: str, device: str, *, done: Done, failed: Done
+) -> None:
+    """Give an instance the volume's data, then say so."""
+    manager = keeper(world)
+    if manager is None:
+        world.later(0.0, f"attaching {volume.id}", done)
+        return
+
+    async def attach() -> None:
+        async with world.locks(instance_id):
+            try:
+                await manager.attach_volume(instance_id, disk_of(volume, device))
+            except VMError as error:
+                log.warn("{volume} cannot be attached: {error}", volume=volume.id, error=str(error))
+                failed()
+                return
+            done()
+
+    _begin(world, f"attaching {volume.id}", attach())
+
+
+def begin_detachment(
+    world: World, volume: Volume, instance_id: str, device: str, *, done: Done
+) -> None:
+    """Take the volume's data from an instance, then say so."""
+    manager = keeper(world)
+    if manager is None:
+        world.later(0.0, f"detaching {volume.id}", done)
+        return
+
+    async def detach() -> None:
+        async with world.locks(instance_id):
+            try:
+                await manager.detach_volume(instance_id, disk_of(volume, device))
+            except VMError as error:
+                log.warn("{volume} lost its data: {error}", volume=volume.id, error=str(error))
+            done()
+
+    _begin(world, f"detaching {volume.id}", detach())
+
+
+def begin_snapshot(
+    world: World, region: Region, volume: Volume, snapshot_id: str, *, done: Done, failed: Done
+) -> None:
+    """Copy a volume's data for a snapshot, then say so; a root disk has none apart."""
+    manager = keeper(world)
+    attachment, holder = volume.attachment, volume.instance_id
+    instance = region[Instance].get(holder)
+    is_root = (
+        attachment is not None
+        and instance is not None
+        and attachment.device == instance.root_device_name
+    )
+    if manager is None or is_root:
+        world.later(0.0, f"completing {snapshot_id}", done)
+        return
+    disk = disk_of(volume, attachment.device if attachment else "")
+    _begin_copy(world, manager, disk, holder, snapshot_id, done, failed)
+
+
+def begin_snapshot_copy(
+    world: World, source_id: str, size: int, snapshot_id: str, *, done: Done, failed: Done
+) -> None:
+    """Copy a snapshot's data for another one, then say so."""
+    manager = keeper(world)
+    if manager is None:
+        world.later(0.0, f"completing {snapshot_id}", done)
+        return
+    _begin_copy(world, manager, GuestDisk(source_id, "", size), None, snapshot_id, done, failed)
+
+
+def _begin_copy(
+    world: World,
+    manager: AttachesVolumes,
+    disk: GuestDisk,
+    holder: str | None,
+    snapshot_id: str,
+    done: Done,
+    failed: Done,
+) -> None:
+    async def copy() -> None:
+        async with world.locks(holder or disk.volume_id):
+            try:
+                await manager.snapshot_volume(disk, holder, snapshot_id)
+            except VMError as error:
+                log.warn("{snapshot} failed: {error}", snapshot=snapshot_id, error=str(error))
+                failed()
+                return
+            done()
+
+    _begin(world, f"taking {snapshot_id}", copy())
+
+
+def begin_deletion(world: World, resource_id: str) -> None:
+    """Forget the data of a volume or snapshot that is gone."""
+    manager = keeper(world)
+    if manager is None:
+        return
+
+    async def delete() -> None:
+        async with world.locks(resource_id):
+            try:
+                await manager.delete_data(resource_id)
+            except VMError as error:
+                log.warn("{resource} stays behind: {error}", resource=resource_id, error=str(error))
+
+    _begin(world, f"deleting {resource_id}", delete())
+
+
+async def keep_surviving(world: World, region: Region, instance: Instance) -> None:
+    """Keep the data of volumes that outlive their instance, before its machine goes.
+
+    Raises:
+        VMError: the manager could not.
+    """
+    manager = keeper(world)
+    if manager is None:
+        return
+    for volume, attachment in attached_to(region, instance.id):
+        if _survives(instance, attachment):
+            await manager.detach_volume(instance.id, disk_of(volume, attachment.device))
+
+
+def _survives(instance: Instance, attachment: VolumeAttachment) -> bool:
+    is_root = attachment.device == instance.root_device_name
+    return not attachment.delete_on_termination and not is_root
+
+
+def _begin(world: World, what: str, work: Coroutine[Deferred[Any], Any, None]) -> None:
+    world.later(0.0, what, lambda: world.background.start(what, work))
