@@ -111,7 +111,9 @@ class Config:
         True, _flag, "whether instances find the Docker engine's socket at /var/run/docker.sock"
     )
     ec2_mount_block_devices: bool = _setting(
-        False, _flag, "whether volumes are files under /ebs-dev in instances, which are privileged"
+        False,
+        _flag,
+        "whether volumes are files under /ebs-dev in instances, which then may mount them",
     )
     ec2_ebs_max_volume_size: int = _setting(1000, _positive, "the largest of those files, in MiB")
     ec2_manager_tag: str = _setting(

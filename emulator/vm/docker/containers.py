@@ -259,12 +259,11 @@ class Containers(VMManager):
         engine = await self._connection.engine()
         name = names.container_name(instance_id)
         found = await self._threads.run(engine.inspect, name)
-        if found is None or names.key_of(_labels(found)) is None:
-            return
-        self._forget(_key(found))
-        await self._threads.run(
-            _blocking_terminate, engine, found, instance_id, keep=self._keep_terminated
-        )
+        if found is not None and is_guest(found):
+            self._forget(_key(found))
+            await self._threads.run(
+                _blocking_terminate, engine, found, instance_id, keep=self._keep_terminated
+            )
         if self.disks is not None and not self._keep_terminated:
             await self.disks.delete(engine, instance_id)
 

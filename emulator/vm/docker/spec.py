@@ -18,6 +18,20 @@ DOCKER_SOCKET = "/var/run/docker.sock"
 SSH_PORT = "22/tcp"
 # Source: the seed documents, "Networking": more would exhaust the host's ports.
 MAX_PORTS = 32
+# What mounting a file as a file system needs; less than --privileged, which not every engine
+# may give.
+_LOOP_DEVICES: Mapping[str, Any] = {
+    "CapAdd": ["SYS_ADMIN"],
+    "SecurityOpt": ["apparmor=unconfined"],
+    "DeviceCgroupRules": ["b 7:* rmw"],
+    "Devices": [
+        {
+            "PathOnHost": "/dev/loop-control",
+            "PathInContainer": "/dev/loop-control",
+            "CgroupPermissions": "rwm",
+        }
+    ],
+}
 # What the image's systemd needs to be PID 1 in a container.
 _SYSTEMD_TMPFS = {"/run": "", "/run/lock": "", "/tmp": ""}  # noqa: S108 - in the guest
 _CGROUPS = "/sys/fs/cgroup"
@@ -134,8 +148,7 @@ def _host_config(spec: LaunchSpec, place: Place, settings: ContainerSettings) ->
         binds.append(f"{settings.docker_socket}:{DOCKER_SOCKET}")
     if settings.block_devices:
         binds.append(f"{settings.names.volume(spec.instance_id)}:{EBS_DIRECTORY}")
-        # Mounting a file system wants more than any single capability.
-        host["Privileged"] = True
+        host |= _LOOP_DEVICES
     if settings.limit_resources:
         host["NanoCpus"] = min(spec.vcpus, settings.processors) * 10**9
         host["Memory"] = host["MemorySwap"] = spec.memory_mib * 1024**2

@@ -101,6 +101,9 @@ class GuestRecords(GuestObserver):
             except VMError as error:
                 log.warn("{guest} cannot be looked at: {error}", guest=key, error=str(error))
                 return
+            if guest is None:
+                # What else was the machine's own goes, too.
+                await _end_quietly(self._world.machines, key.instance_id)
             follow(self._world, region, instance, guest)
 
     async def _adopt(self, guest: Guest) -> None:
