@@ -10,7 +10,7 @@ from typing import TypeVar
 import attrs
 
 from benchmarks import measures, report
-from benchmarks.servers import EMULATOR, ROOT, SERVERS, Server
+from benchmarks.servers import EMULATOR, METADATA, ROOT, SERVERS, Server
 
 T = TypeVar("T")
 
@@ -58,6 +58,7 @@ def measure(server: Server, plan: measures.Plan, results: report.Results) -> Non
         results.describes[name] = said(name, "DescribeInstances", measures.describes, server, plan)
         results.starts[name] = said(name, "start", measures.start_seconds, server, fewer)
     if server is EMULATOR:
+        results.metadata = {name: said(name, "metadata", measures.metadata, METADATA, plan)}
         results.import_seconds = measures.import_seconds(plan)
         results.memory = said(name, "memory", measures.memory, server, plan)
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -24,7 +25,8 @@ HEADERS = {
     "X-Amz-Date": "20260101T000000Z",
     "Authorization": AUTHORIZATION,
 }
-LUA = Path(__file__).with_name("post.lua")
+POST = Path(__file__).with_name("post.lua")
+GET = Path(__file__).with_name("get.lua")
 
 
 class Refused(Exception):
@@ -90,14 +92,26 @@ class Load:
 
 
 def wrk(port: int, body: str, connections: int, seconds: float) -> Load:
-    """Repeat one request over kept connections for some seconds; any failure is an error."""
+    """Repeat one POST over kept connections for some seconds; any failure is an error."""
+    given = {"BENCH_BODY": body, "BENCH_AUTHORIZATION": AUTHORIZATION}
+    return _wrk(f"http://127.0.0.1:{port}/", POST, given, connections, seconds)
+
+
+def wrk_get(port: int, path: str, token: str, connections: int, seconds: float) -> Load:
+    """Repeat one GET with a session token in the same way."""
+    url = f"http://127.0.0.1:{port}{path}"
+    return _wrk(url, GET, {"BENCH_TOKEN": token}, connections, seconds)
+
+
+def _wrk(
+    url: str, script: Path, given: Mapping[str, str], connections: int, seconds: float
+) -> Load:
     done = subprocess.run(
         [
             *("wrk", "--threads", "1", "--connections", str(connections)),
-            *("--duration", f"{seconds:.0f}s", "--timeout", "30s", "--script", str(LUA)),
-            f"http://127.0.0.1:{port}/",
+            *("--duration", f"{seconds:.0f}s", "--timeout", "30s", "--script", str(script), url),
         ],
-        env={**os.environ, "BENCH_BODY": body, "BENCH_AUTHORIZATION": AUTHORIZATION},
+        env={**os.environ, **given},
         capture_output=True,
         text=True,
         check=True,
@@ -105,7 +119,7 @@ def wrk(port: int, body: str, connections: int, seconds: float) -> Load:
     line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
     result = json.loads(line.removeprefix("RESULT "))
     if result["failed"]:
-        raise Refused(f"{result['failed']} of {result['requests']} failed: {body[:60]}")
+        raise Refused(f"{result['failed']} of {result['requests']} failed: {url} {given}")
     return Load(result["requests"] / result["seconds"], result["median_ms"], result["p99_ms"])
 
 

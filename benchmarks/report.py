@@ -22,6 +22,7 @@ class Results:
         regions: DescribeRegions a second.
         launches: instances launched a second, 100 a call.
         starts: seconds from process start to the first answer.
+        metadata: GETs of an instance's metadata a second, with a token.
         import_seconds: seconds Python needs to import ``twisted.web.server``.
     """
 
@@ -30,6 +31,7 @@ class Results:
     launches: dict[str, float] = attrs.field(factory=dict)
     describes: dict[str, Describes] = attrs.field(factory=dict)
     starts: dict[str, float] = attrs.field(factory=dict)
+    metadata: dict[str, float] = attrs.field(factory=dict)
     import_seconds: float = 0
     memory: Memory | None = None
 
@@ -83,6 +85,12 @@ def demands(results: Results) -> list[Demand]:
     found += against(
         "RunInstances, 1,000 instances in 10 calls", results.launches, {"ministack": 1, "moto": 15}
     )
+    if "echo" in results.regions:
+        found += against(
+            "metadata of an instance, GET with a token, 16 connections",
+            {**results.metadata, "echo": results.regions["echo"]},
+            {"echo": 0.4},
+        )
     if results.memory:
         kib = results.memory.per_instance_kib
         found.append(Demand("memory per mock instance", kib, 12, "KiB", at_most=True))
@@ -127,6 +135,7 @@ def measured(results: Results) -> tuple[list[str], list[list[str]]]:
         row("RunInstances of 100, instances/s, one connection", results.launches),
         row("RunInstances of 1, requests/s, one connection", field("launches_per_second")),
         row("CreateTags on one instance, requests/s, 16 connections", field("tags_per_second")),
+        row("metadata of an instance, GETs/s with a token, 16 connections", results.metadata),
         row("process start to first answer, s", results.starts),
     ]
     return ["measure", *names], rows
@@ -220,6 +229,8 @@ error fails the run, and so does a describe that does not hold exactly 1,000 ins
   then a timed DescribeInstances. Medians. Only the describes are timed, to the last byte.
 * **RunInstances of 100**: ten calls, one after the other, on a fresh server; the median of
   {repeats} emulators, and one of each other. **Of 1**: fifty calls, with 1,000 there already.
+* **Metadata of an instance**: `benchmarks/metadata_server.py`, the metadata service of one
+  mock instance on loopback; `instance-id` with a session token.
 * **Memory**: growth of VmRSS over {mock_instances:,} instances launched in calls of 1,000
   into one VPC with a /16 subnet, once all are running; then again after describing them all.
 * **Start**: from before the process exists to the end of its first answer, asked every 2 ms;

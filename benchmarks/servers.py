@@ -134,6 +134,9 @@ EMULATOR = Server(
 ECHO = Server(
     "echo", "twisted", (sys.executable, str(Path(__file__).with_name("echo_server.py")), "{port}")
 )
+METADATA = Server(
+    "metadata", "ec2-emulator", (sys.executable, "-m", "benchmarks.metadata_server", "{port}")
+)
 MINISTACK = Server(
     "ministack",
     "ministack",

@@ -16,6 +16,7 @@ import attrs
 from emulator.catalog.instance_types import instance_type
 from emulator.catalog.regions import REGIONS, Zone, zones
 from emulator.catalog.regions import Region as KnownRegion
+from emulator.core.clock import Clock
 from emulator.model.iam import InstanceProfile, Role
 from emulator.model.image import Image
 from emulator.model.instance import Instance, ProfileAssociation
@@ -59,20 +60,25 @@ class Facts:
     Attributes:
         state: for what stands in no region, such as roles.
         region: where the instance is.
-        now: the moment of the request.
+        clock: the time.
         secrets: makes credentials and signatures.
     """
 
     state: State
     region: Region
     instance: Instance
-    now: datetime
+    clock: Clock
     secrets: Secrets
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Whose metadata this is, unique among all accounts and regions."""
         return f"{self.region.account}/{self.region.name}/{self.instance.id}"
+
+    @cached_property
+    def now(self) -> datetime:
+        """The moment of the request."""
+        return self.clock.now()
 
     @cached_property
     def interfaces(self) -> Sequence[NetworkInterface]:

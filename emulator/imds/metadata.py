@@ -53,7 +53,7 @@ class Metadata(Secrets):
         instance = region[Instance].get(instance_id)
         if instance is None:
             return _refused(request, Refusal.NOT_FOUND)
-        facts = Facts(self.state, region, instance, self.clock.now(), self)
+        facts = Facts(self.state, region, instance, self.clock, self)
         options = instance.options.metadata
         closed = rules.may_knock(request, options)
         if closed is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import unquote
 
 from emulator.imds.credentials import profile_info
@@ -57,7 +58,9 @@ VERSIONS = (
     "2024-04-11",
 )
 _KNOWN_VERSIONS = frozenset((*VERSIONS, LATEST))
+_VERSIONS_PAGE = Page("\n".join((*VERSIONS, LATEST)).encode())
 _MAX_SEGMENTS = 12
+_KEPT_CHARACTERS = 128
 
 
 def answer(path: str, facts: Facts) -> Page | None:
@@ -67,12 +70,22 @@ def answer(path: str, facts: Facts) -> Page | None:
         path: percent-encoded, beginning with a slash; further slashes do not matter.
         facts: whose metadata.
     """
-    version, *names = [unquote(part) for part in path.split("/", _MAX_SEGMENTS) if part] or [""]
+    version, names = (_known_parts if len(path) <= _KEPT_CHARACTERS else _parts)(path)
     if not version:
-        return Page("\n".join((*VERSIONS, LATEST)).encode())
+        return _VERSIONS_PAGE
     if version not in _KNOWN_VERSIONS:
         return None
     return find(ROOT, names, facts, version)
+
+
+def _parts(path: str) -> tuple[str, tuple[str, ...]]:
+    """Return the version a path begins with, which may be empty, and what follows."""
+    version, *names = [unquote(part) for part in path.split("/", _MAX_SEGMENTS) if part] or [""]
+    return version, tuple(names)
+
+
+# The same few paths are asked for again and again.
+_known_parts = lru_cache(maxsize=512)(_parts)
 
 
 # Values that need more than a line.

@@ -49,8 +49,9 @@ _NAMES: Final = {
         "x-amz-date",
         "x-amz-security-token",
         "x-amz-target",
+        "x-aws-ec2-metadata-token",
     )
-    for spelling in (name, name.title())
+    for spelling in (name, name.title(), name.capitalize())
 }
 
 

@@ -22,6 +22,12 @@ def test_nothing_is_claimed_without_a_measurement_of_the_emulator() -> None:
     assert demands(Results(regions={"echo": 200, "moto": 3}, launches={"moto": 1})) == []
 
 
+def test_metadata_is_held_against_the_echo() -> None:
+    found = demands(Results(regions={"echo": 200}, metadata={"emulator": 90}))
+
+    assert [(each.unit, each.is_met) for each in found] == [("× echo", True)]
+
+
 def test_columns_line_up() -> None:
     expected = "| a   | b |\n|-----|---|\n| 1   | 2 |\n| 333 | 4 |"
 
