@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from emulator.app.machines import MachinesError, build_machines
+from emulator.app.machines import Machines, MachinesError, build_machines
 from emulator.config import Config
 from emulator.core import log
 from emulator.core.background import Background
@@ -50,6 +50,7 @@ from emulator.web.api import Api
 from emulator.web.connection import Answer
 from emulator.web.limits import Limits
 from emulator.web.listener import HttpListener, parse_addresses
+from emulator.web.machines import MachinePages
 from emulator.web.site import Site
 from emulator.wire.message import HttpRequest, HttpResponse
 
@@ -237,7 +238,6 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     clock = Clock.starting_at(reactor, datetime.now(UTC))  # noqa: TID251 - where time comes in
     log.begin(sys.stdout, config.level, clock.now)
     chosen = registry.choose(config.ec2_vm_manager, config.docker_environment)
-    threads = PooledThreads(reactor, reactor.getThreadPool())
     state, background = State(settings=_first_settings(config.ec2_imds_tokens)), Background()
     try:
         machines = build_machines(
@@ -245,13 +245,12 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         )
     except MachinesError as error:
         raise StartError(str(error)) from None
-    manager = machines.manager
-    images = MachineImages(manager.name) if isinstance(manager, FollowsGuests) else None
+    images = _images_of(machines.manager)
     api = build(
         clock=clock,
         ids=Ids(random.Random()),  # noqa: S311 - names, not secrets
-        threads=threads,
-        machines=manager,
+        threads=PooledThreads(reactor, reactor.getThreadPool()),
+        machines=machines.manager,
         accounts=Accounts(config.default_account_id),
         tells_parameters=config.level in ("debug", "trace"),
         state=state,
@@ -270,7 +269,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         program_version,
         (chosen.name, chosen.reason),
         clock.now(),
-        pages(build_events(api), metadata.identity),
+        {**pages(build_events(api), metadata.identity), **MachinePages(api).pages()},
     )
     lines = log.RequestLines(sys.stdout, clock.call_later, clock.epoch_seconds)
 
@@ -294,31 +293,18 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         return HttpListener(reactor, answer, IMDS_LIMITS, told, speaks_tls=False)
 
     metadata_listeners = Listeners(metadata, metadata_door, background)
-    if machines.namespaces is not None:
-        machines.namespaces.listeners = metadata_listeners
 
     async def stop() -> None:
         logger.info("stopping: requests in flight are answered first")
         await listener.stop(GRACE_SECONDS)
-        if isinstance(manager, FollowsGuests):
-            await manager.close()
+        await machines.close()
         metadata_listeners.close_all()
         background.cancel_all()
-        if machines.pool is not None:
-            machines.pool.stop()
         lines.flush()
         logger.info("stopped")
 
-    def begin() -> None:
-        if machines.pool is not None:
-            machines.pool.start()
-        if isinstance(manager, FollowsGuests) and images is not None:
-            records = GuestRecords(api.world, state, images)
-            api.on_reset = records.end_all
-            manager.follow(records)
-
     reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(stop()))
-    reactor.callWhenRunning(begin)
+    reactor.callWhenRunning(_begin, machines, metadata_listeners, api, images)
     logger.info(
         "ec2-emulator {version} listens on {addresses}",
         version=program_version,
@@ -329,6 +315,22 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     clock.call_later(FAMILIES_AFTER_SECONDS, _warm_up, clock, imports())
     gc.set_threshold(COLLECT_AFTER_ALLOCATIONS, 20, OLD_GENERATION_AFTER)
     reactor.run()
+
+
+def _images_of(manager: VMManager) -> MachineImages | None:
+    """Return who keeps the AMIs of a manager that has images of its own."""
+    return MachineImages(manager.name) if isinstance(manager, FollowsGuests) else None
+
+
+def _begin(
+    machines: Machines, listeners: Listeners, api: Api, images: MachineImages | None
+) -> None:
+    """Connect the manager's world with the records, now that the reactor runs."""
+    machines.begin(listeners)
+    if images is not None and isinstance(machines.manager, FollowsGuests):
+        records = GuestRecords(api.world, api.state, images)
+        api.on_reset = records.end_all
+        machines.manager.follow(records)
 
 
 def _warm_up(clock: Clock, steps: Iterator[Callable[[], object]]) -> None:

@@ -17,11 +17,11 @@ from emulator.config import Config
 from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.threads import PooledThreads
-from emulator.net.namespace import HostNamespaces
+from emulator.net.namespace import HostNamespaces, MetadataListeners
 from emulator.state.store import State
 from emulator.vm import registry
 from emulator.vm.docker.probe import DEFAULT_SOCKET, socket_path
-from emulator.vm.interface import VMManager
+from emulator.vm.interface import FollowsGuests, VMManager
 from emulator.vm.mock.manager import MockManager
 
 # Twenty launches at once, each with one call to the engine under way.
@@ -52,6 +52,20 @@ class Machines:
     manager: VMManager
     namespaces: HostNamespaces | None = None
     pool: ThreadPool | None = None
+
+    def begin(self, listeners: MetadataListeners) -> None:
+        """Start the threads; ``listeners`` answer instances from now on."""
+        if self.namespaces is not None:
+            self.namespaces.listeners = listeners
+        if self.pool is not None:
+            self.pool.start()
+
+    async def close(self) -> None:
+        """Let the manager go, and end the threads."""
+        if isinstance(self.manager, FollowsGuests):
+            await self.manager.close()
+        if self.pool is not None:
+            self.pool.stop()
 
 
 def build_machines(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -17,6 +17,8 @@ from emulator.wire.service import SERVICES
 
 PREFIX = "/_localstack/"
 EDITION = "ec2-emulator"
+
+Page: TypeAlias = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
 
 
 def _json(status: int, value: Any, *extra: tuple[str, str]) -> HttpResponse:
@@ -42,12 +44,8 @@ class Admin:
     version: str
     manager: tuple[str, str]
     started_at: datetime
-    more: Mapping[str, Mapping[str, Callable[[HttpRequest], HttpResponse]]] = attrs.field(
-        factory=dict
-    )
-    _pages: Mapping[str, Mapping[str, Callable[[HttpRequest], HttpResponse]]] = attrs.field(
-        init=False
-    )
+    more: Mapping[str, Mapping[str, Page]] = attrs.field(factory=dict)
+    _pages: Mapping[str, Mapping[str, Page]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._pages = {
@@ -57,7 +55,7 @@ class Admin:
             **self.more,
         }
 
-    def answer(self, request: HttpRequest) -> HttpResponse:
+    def answer(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
         """Answer one request under the prefix."""
         page = self._pages.get(request.path.removeprefix(PREFIX).rstrip("/"))
         if page is None:

@@ -34,7 +34,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "net": "vm.interface state model core",
         "services": "wire state model catalog net vm.interface core",
         "imds": "net wire state model catalog core",
-        "web": "services wire state core",
+        "web": "services wire state vm.interface model core",
         "app": (
             "web services imds net wire state model catalog core config vm.interface"
             " vm.registry vm.reconcile vm.mock vm.docker vm.libvirt vm.virtualbox"

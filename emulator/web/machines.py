@@ -1,0 +1,106 @@
+"""What runs behind instances, for scripts and for the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from emulator.core.errors import AwsError
+from emulator.model.instance import Instance
+from emulator.services.ec2.instances.temporary_keys import send_key
+from emulator.state.joins import primary, public_address
+from emulator.state.store import EVERYWHERE, Region
+from emulator.vm.interface import FollowsGuests, Guest, VMError
+from emulator.web.admin import Page
+from emulator.web.api import Api
+from emulator.wire.message import HttpRequest, HttpResponse
+
+SSH_PORT = "22/tcp"
+
+
+def _json(status: int, value: Any) -> HttpResponse:
+    return HttpResponse(
+        status, (json.dumps(value).encode(),), (("Content-Type", "application/json"),)
+    )
+
+
+@attrs.define(eq=False)
+class MachinePages:
+    """The pages below ``/_localstack/ec2/``."""
+
+    _api: Api
+
+    def pages(self) -> Mapping[str, Mapping[str, Page]]:
+        """Return who answers, by path and method."""
+        return {
+            "ec2/instances": {"GET": self.instances, "HEAD": self.instances},
+            "ec2/ssh-keys": {"POST": self.ssh_key},
+        }
+
+    async def instances(self, _: HttpRequest) -> HttpResponse:
+        """List the instances of every account and region, with the ports of their machines."""
+        manager = self._api.world.machines
+        guests: dict[str, Guest] = {}
+        if isinstance(manager, FollowsGuests):
+            try:
+                guests = {guest.instance_id: guest for guest in await manager.describe()}
+            except VMError as error:
+                return _json(503, {"error": str(error)})
+        return _json(
+            200,
+            {
+                "instances": [
+                    _shown(region, instance, guests.get(instance.id))
+                    for region, instance in self._all()
+                ]
+            },
+        )
+
+    async def ssh_key(self, request: HttpRequest) -> HttpResponse:
+        """Let a key log in for a minute: ``{"InstanceId", "PublicKey", "User"}``."""
+        try:
+            given = json.loads(request.body)
+            wanted, key, user = given["InstanceId"], given["PublicKey"], given.get("User", "root")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return _json(400, {"error": "the body is to be JSON with InstanceId and PublicKey"})
+        for _, instance in self._all():
+            if instance.id == wanted and instance.state == "running":
+                try:
+                    await send_key(self._api.world, instance, str(user), str(key))
+                except AwsError as error:
+                    return _json(400, {"error": error.message})
+                return _json(200, {"Success": True})
+        return _json(404, {"error": f"no instance {str(wanted)[:64]} is running"})
+
+    def _all(self) -> list[tuple[Region, Instance]]:
+        return [
+            (region, instance)
+            for region in self._api.state
+            if region.name != EVERYWHERE
+            for instance in region[Instance]
+        ]
+
+
+def _shown(region: Region, instance: Instance, guest: Guest | None) -> dict[str, Any]:
+    interface = primary(region, instance)
+    private_ip = interface.private_ips[0] if interface and interface.private_ips else None
+    public_ip = None
+    if interface is not None and private_ip is not None:
+        public_ip, _ = public_address(region, interface, private_ip)
+    ports = dict(guest.ports) if guest else {}
+    return {
+        "InstanceId": instance.id,
+        "AccountId": region.account,
+        "Region": region.name,
+        "State": instance.state,
+        "ImageId": instance.image_id,
+        "InstanceType": instance.instance_type,
+        "PrivateIpAddress": private_ip,
+        "PublicIpAddress": public_ip,
+        "MachineAddress": guest.public_ip if guest else None,
+        "PortMappings": ports,
+        "Ssh": f"127.0.0.1:{ports[SSH_PORT]}" if SSH_PORT in ports else None,
+    }
