@@ -15,12 +15,12 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from emulator.app.machines import Machines, MachinesError, build_machines
+from emulator.app.machines import build_machines
+from emulator.app.start_error import StartError as StartError
 from emulator.config import Config
 from emulator.core import log
 from emulator.core.background import Background
@@ -39,23 +39,22 @@ from emulator.model.instance_event import InstanceEvent
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
-from emulator.services.ec2.images.machine_images import MachineImages
-from emulator.services.ec2.instances.guests import GuestRecords
 from emulator.services.registry import SERVICES, imports, prepare_common
 from emulator.state.store import Region, State
 from emulator.vm import registry
-from emulator.vm.interface import FollowsGuests, VMManager
+from emulator.vm.interface import VMManager
 from emulator.web.admin import Admin
 from emulator.web.api import Api
-from emulator.web.connection import Answer
+from emulator.web.connection import Answer, OnAnswered
 from emulator.web.limits import Limits
-from emulator.web.listener import HttpListener, parse_addresses
+from emulator.web.listener import HttpListener, ListenAddress, parse_addresses
 from emulator.web.machines import MachinePages
 from emulator.web.site import Site
 from emulator.wire.message import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from emulator.imds.signing import SigningKey
+    from emulator.services.ec2.images.machine_images import MachineImages
 
 logger = Logger(namespace="emulator")
 
@@ -190,16 +189,6 @@ def build_events(api: Api) -> Events:
     return Events(api.state, world.clock, world.later, new_id, act)
 
 
-@attrs.frozen
-class StartError(Exception):
-    """The emulator cannot start; the message says why and what to do."""
-
-    message: str
-
-    def __str__(self) -> str:
-        return self.message
-
-
 def endpoint(config: Config) -> str:
     """Return the address at which clients on this machine reach the emulator.
 
@@ -229,7 +218,8 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         welcome: makes of the endpoint's URL what is printed once the emulator answers.
 
     Raises:
-        StartError: an address is taken, or the certificate is of no use.
+        StartError: an address is taken, the certificate is of no use, or a setting of the VM
+            manager means nothing.
     """
     from twisted.internet import reactor as installed  # noqa: PLC0415, TID251 - the one place
 
@@ -238,24 +228,21 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     clock = Clock.starting_at(reactor, datetime.now(UTC))  # noqa: TID251 - where time comes in
     log.begin(sys.stdout, config.level, clock.now)
     chosen = registry.choose(config.ec2_vm_manager, config.docker_environment)
+    threads = PooledThreads(reactor, reactor.getThreadPool())
     state, background = State(settings=_first_settings(config.ec2_imds_tokens)), Background()
-    try:
-        machines = build_machines(
-            chosen, config, reactor=reactor, state=state, clock=clock, background=background
-        )
-    except MachinesError as error:
-        raise StartError(str(error)) from None
-    images = _images_of(machines.manager)
+    machines = build_machines(
+        chosen, config, reactor=reactor, state=state, clock=clock, background=background
+    )
     api = build(
         clock=clock,
         ids=Ids(random.Random()),  # noqa: S311 - names, not secrets
-        threads=PooledThreads(reactor, reactor.getThreadPool()),
+        threads=threads,
         machines=machines.manager,
         accounts=Accounts(config.default_account_id),
         tells_parameters=config.level in ("debug", "trace"),
         state=state,
         background=background,
-        images=images,
+        images=machines.images,
         manager_tag=config.ec2_manager_tag,
     )
     metadata = build_metadata(
@@ -276,23 +263,15 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     def answered(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         lines.add(_request_line(request, response, seconds))
 
-    try:
-        listener = HttpListener(
-            reactor,
-            Site(api, admin).answer,
-            Limits(connections=config.max_connections),
-            answered if config.level in ("info", "debug", "trace") else None,
-            config.custom_ssl_cert_path,
-        )
-        addresses = listener.listen(parse_addresses(config.gateway_listen))
-    except (ValueError, CannotListenError) as error:
-        raise StartError(str(error)) from None
+    listener, addresses = _listen(reactor, config, Site(api, admin).answer, answered)
 
     def metadata_door(answer: Answer) -> HttpListener:
         told = answered if config.level in ("debug", "trace") else None
         return HttpListener(reactor, answer, IMDS_LIMITS, told, speaks_tls=False)
 
     metadata_listeners = Listeners(metadata, metadata_door, background)
+    if machines.namespaces is not None:
+        machines.namespaces.listeners = metadata_listeners
 
     async def stop() -> None:
         logger.info("stopping: requests in flight are answered first")
@@ -300,11 +279,12 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         await machines.close()
         metadata_listeners.close_all()
         background.cancel_all()
+        machines.end_threads()
         lines.flush()
         logger.info("stopped")
 
     reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(stop()))
-    reactor.callWhenRunning(_begin, machines, metadata_listeners, api, images)
+    reactor.callWhenRunning(machines.begin, api)
     logger.info(
         "ec2-emulator {version} listens on {addresses}",
         version=program_version,
@@ -317,20 +297,21 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     reactor.run()
 
 
-def _images_of(manager: VMManager) -> MachineImages | None:
-    """Return who keeps the AMIs of a manager that has images of its own."""
-    return MachineImages(manager.name) if isinstance(manager, FollowsGuests) else None
-
-
-def _begin(
-    machines: Machines, listeners: Listeners, api: Api, images: MachineImages | None
-) -> None:
-    """Connect the manager's world with the records, now that the reactor runs."""
-    machines.begin(listeners)
-    if images is not None and isinstance(machines.manager, FollowsGuests):
-        records = GuestRecords(api.world, api.state, images)
-        api.on_reset = records.end_all
-        machines.manager.follow(records)
+def _listen(
+    reactor: Any, config: Config, answer: Answer, answered: OnAnswered
+) -> tuple[HttpListener, tuple[ListenAddress, ...]]:
+    """Open the API's door and return where it is."""
+    try:
+        listener = HttpListener(
+            reactor,
+            answer,
+            Limits(connections=config.max_connections),
+            answered if config.level in ("info", "debug", "trace") else None,
+            config.custom_ssl_cert_path,
+        )
+        return listener, listener.listen(parse_addresses(config.gateway_listen))
+    except (ValueError, CannotListenError) as error:
+        raise StartError(str(error)) from None
 
 
 def _warm_up(clock: Clock, steps: Iterator[Callable[[], object]]) -> None:

@@ -6,23 +6,28 @@ import ipaddress
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from twisted.python.threadpool import ThreadPool
 
+from emulator.app.start_error import StartError
 from emulator.catalog.images import stock_image
 from emulator.catalog.regions import DEFAULT_REGION
 from emulator.config import Config
 from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.threads import PooledThreads
-from emulator.net.namespace import HostNamespaces, MetadataListeners
+from emulator.net.namespace import HostNamespaces
 from emulator.state.store import State
 from emulator.vm import registry
 from emulator.vm.docker.probe import DEFAULT_SOCKET, socket_path
 from emulator.vm.interface import FollowsGuests, VMManager
 from emulator.vm.mock.manager import MockManager
+from emulator.web.api import Api
+
+if TYPE_CHECKING:
+    from emulator.services.ec2.images.machine_images import MachineImages
 
 # Twenty launches at once, each with one call to the engine under way.
 ENGINE_THREADS = 24
@@ -35,35 +40,41 @@ DEFAULT_IMAGES = {
 _ROUTES = Path("/proc/net/route")
 
 
-class MachinesError(Exception):
-    """A setting of the manager cannot be understood; the message names it."""
-
-
 @attrs.frozen
 class Machines:
     """A manager with what belongs to it.
 
     Attributes:
         manager: what EC2 asks.
+        images: those that the manager has, for managers with images of their own.
         namespaces: enters guests' network namespaces, for managers whose guests have any.
-        pool: the manager's own threads, to be stopped at the end.
+        pool: the manager's own threads.
     """
 
     manager: VMManager
+    images: MachineImages | None = None
     namespaces: HostNamespaces | None = None
     pool: ThreadPool | None = None
 
-    def begin(self, listeners: MetadataListeners) -> None:
-        """Start the threads; ``listeners`` answer instances from now on."""
-        if self.namespaces is not None:
-            self.namespaces.listeners = listeners
+    def begin(self, api: Api) -> None:
+        """Start the threads, and let the API's records follow the manager's guests."""
         if self.pool is not None:
             self.pool.start()
+        if self.images is None or not isinstance(self.manager, FollowsGuests):
+            return
+        from emulator.services.ec2.instances.guests import GuestRecords  # noqa: PLC0415 - as below
+
+        records = GuestRecords(api.world, api.state, self.images)
+        api.on_reset = records.end_all
+        self.manager.follow(records)
 
     async def close(self) -> None:
-        """Let the manager go, and end the threads."""
+        """Stop following; whatever the manager still has to do, it does."""
         if isinstance(self.manager, FollowsGuests):
             await self.manager.close()
+
+    def end_threads(self) -> None:
+        """End the threads; those that are at work are waited for."""
         if self.pool is not None:
             self.pool.stop()
 
@@ -80,7 +91,7 @@ def build_machines(
     """Return the manager that was chosen.
 
     Raises:
-        MachinesError: EC2_DOCKER_FLAGS has a flag that is unknown.
+        StartError: EC2_DOCKER_FLAGS has a flag that is unknown.
     """
     if chosen.name != "docker":
         return Machines(MockManager())
@@ -90,14 +101,16 @@ def build_machines(
 def _docker(
     config: Config, reactor: Any, state: State, clock: Clock, background: Background
 ) -> Machines:
-    # The SDK takes a quarter of a second to import, which only this manager needs.
+    # The SDK, and the families of operations that know guests, take a good part of a second to
+    # import, and only this manager needs them at once.
+    from emulator.services.ec2.images.machine_images import MachineImages  # noqa: PLC0415
     from emulator.vm.docker.assembly import DockerOptions, docker_manager  # noqa: PLC0415
     from emulator.vm.docker.flags import FlagsError, parse_flags  # noqa: PLC0415
 
     try:
         flags = parse_flags(config.ec2_docker_flags)
     except FlagsError as error:
-        raise MachinesError(
+        raise StartError(
             f"EC2_DOCKER_FLAGS={shlex.quote(config.ec2_docker_flags)}: {error}"
         ) from None
     pool = ThreadPool(0, ENGINE_THREADS, name="engine")
@@ -131,7 +144,7 @@ def _docker(
         host_ranges=host_ranges,
         in_reactor=reactor.callFromThread,
     )
-    return Machines(manager, namespaces, pool)
+    return Machines(manager, MachineImages(manager.name), namespaces, pool)
 
 
 def _default_images() -> list[Any]:

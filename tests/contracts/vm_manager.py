@@ -7,18 +7,18 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from emulator.vm.interface import LaunchSpec, VMManager
+from emulator.vm.interface import GuestKey, GuestNetwork, LaunchSpec, VMManager
 
 SPEC = LaunchSpec(
-    instance_id="i-0123456789abcdef0",
-    account="000000000000",
-    region="us-east-1",
+    key=GuestKey("000000000000", "us-east-1", "i-0123456789abcdef0"),
     image_id="ami-024f768332f0",
+    image_reference="localstack-ec2/contract:ami-024f768332f0",
     instance_type="t3.micro",
     vcpus=2,
     memory_mib=1024,
     private_ip="172.31.0.10",
     hostname="ip-172-31-0-10.ec2.internal",
+    network=GuestNetwork("vpc-0123456789abcdef0", "172.31.0.0/16"),
 )
 
 

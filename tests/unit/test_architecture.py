@@ -29,10 +29,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "vm.docker": "vm.interface vm.seed vm.disks model core",
         "vm.libvirt": "vm.interface vm.seed vm.disks model core",
         "vm.virtualbox": "vm.interface vm.seed vm.disks model core",
-        "vm.reconcile": "vm.interface state model core",
+        "vm.reconcile": "vm.interface model core",
         "vm.registry": "vm.interface vm.mock vm.docker vm.libvirt vm.virtualbox model core",
         "net": "vm.interface state model core",
-        "services": "wire state model catalog net vm.interface core",
+        "services": "wire state model catalog net vm.interface vm.reconcile core",
         "imds": "net wire state model catalog core",
         "web": "services wire state vm.interface model core",
         "app": (

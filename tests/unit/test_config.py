@@ -55,9 +55,9 @@ def test_a_value_that_means_nothing_is_named(variable: str, text: str) -> None:
 
 
 def test_variables_of_localstack_without_effect_are_told() -> None:
-    environ = {"EC2_DOCKER_FLAGS": "--privileged", "LOCALSTACK_PERSISTENCE": "1", "HOME": "/"}
+    environ = {"ECS_DOCKER_FLAGS": "--privileged", "LOCALSTACK_PERSISTENCE": "1", "HOME": "/"}
 
-    assert ignored({**environ, "EC2_VM_MANAGER": "mock"}) == ["EC2_DOCKER_FLAGS", "PERSISTENCE"]
+    assert ignored({**environ, "EC2_VM_MANAGER": "mock"}) == ["ECS_DOCKER_FLAGS", "PERSISTENCE"]
 
 
 def test_the_manual_has_every_setting_and_no_other() -> None:
