@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from tests.functional.docker.certificates import write_certificates
 from tests.functional.docker.engine import Engine
 
 # Two addresses of a range that is for tests of network devices (RFC 2544).
 OUTSIDE, INSIDE = "198.18.217.1", "198.18.217.2"
+TLS_PORT = 2376
 START_SECONDS = 60
+DISK = "size=256m"
 
 
 def ip(*words: str) -> None:
@@ -28,6 +32,8 @@ class PrivateEngine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.certificates = folder / "certificates"
+        self._data = folder / "data"
         mark = uuid4().hex[:6]
         self.namespace = f"lab-{mark}"
         self._wire = f"lab{mark}"
@@ -38,11 +44,18 @@ class PrivateEngine:
         self.engine = Engine({"DOCKER_HOST": f"unix://{self.socket}"})
         self._process: subprocess.Popen[bytes] | None = None
         try:
+            self._make_folders()
             self._make_network()
             self.start()
         except BaseException:
             self.close()
             raise
+
+    def _make_folders(self) -> None:
+        self.certificates.mkdir()
+        write_certificates(self.certificates, INSIDE)
+        self._data.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", self._data], check=True)
 
     def _make_network(self) -> None:
         ip("netns", "add", self.namespace)
@@ -61,24 +74,27 @@ class PrivateEngine:
 
     def start(self) -> None:
         """Start the engine and wait until it answers."""
-        with (self.folder / "log").open("ab") as log:
+        log = self.folder / "log"
+        with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [
-                    *self.through,
-                    "dockerd",
-                    f"--host=unix://{self.socket}",
-                    f"--data-root={self.folder / 'data'}",
+                    *(*self.through, "dockerd", f"--host=unix://{self.socket}"),
+                    *(f"--host=tcp://{INSIDE}:{TLS_PORT}", "--tlsverify"),
+                    f"--tlscacert={self.certificates / 'ca.pem'}",
+                    f"--tlscert={self.certificates / 'cert.pem'}",
+                    f"--tlskey={self.certificates / 'key.pem'}",
+                    f"--data-root={self._data}",
                     f"--exec-root={self.folder / 'exec'}",
                     f"--pidfile={self.folder / 'pid'}",
                 ],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
             )
         deadline = time.monotonic() + START_SECONDS
         while self.engine.run("version").returncode != 0:
-            assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
-            assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
+            assert self._process.poll() is None, log.read_text()[-2000:]
+            assert time.monotonic() < deadline, log.read_text()[-2000:]
             time.sleep(0.2)
 
     def stop(self) -> None:
@@ -95,9 +111,29 @@ class PrivateEngine:
         self.engine("load", "--input", str(archive))
         archive.unlink()
 
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """Leave no room on the engine's disk for a while."""
+        filler = self._data / "filler"
+        try:
+            with filler.open("wb") as file:
+                while True:
+                    file.write(bytes(2**20))
+                    file.flush()
+        except OSError:
+            pass  # that is when it is full
+        try:
+            yield
+        finally:
+            filler.unlink()
+
     def close(self) -> None:
-        """End everything, and remove the namespace and its files' mounts."""
+        """End everything, and remove the namespace and the folders' mounts."""
         self.stop()
-        subprocess.run(["ip", "link", "del", self._wire], check=False, capture_output=True)
-        subprocess.run(["ip", "netns", "del", self.namespace], check=False, capture_output=True)
+        for words in (
+            ("ip", "link", "del", self._wire),
+            ("ip", "netns", "del", self.namespace),
+            ("umount", str(self._data)),
+        ):
+            subprocess.run(words, check=False, capture_output=True)
         Path(self.socket).unlink(missing_ok=True)

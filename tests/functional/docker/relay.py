@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -54,7 +55,8 @@ class EngineRelay:
         self._listener.close()
         with self._lock:
             for each in self._open:
-                each.close() if each.fileno() == -1 else each.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):  # it ended just now
+                    each.shutdown(socket.SHUT_RDWR)
 
     def mend(self) -> None:
         """Listen again at the same address."""
@@ -74,24 +76,34 @@ class EngineRelay:
                 return
             server = socket.socket(socket.AF_UNIX)
             server.connect(SOCKET)
+            threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
+
+    def _serve(self, client: socket.socket, server: socket.socket) -> None:
+        with client, server:
             with self._lock:
                 self._open |= {client, server}
-            for source, target in ((client, server), (server, client)):
-                threading.Thread(
-                    target=self._carry, args=(source, target, source is client), daemon=True
-                ).start()
+            answers = threading.Thread(target=self._carry, args=(server, client), daemon=True)
+            answers.start()
+            self._carry(client, server, self._note)
+            answers.join()
+            with self._lock:
+                self._open -= {client, server}
 
-    def _carry(self, source: socket.socket, target: socket.socket, asks: bool) -> None:
+    def _note(self, data: bytes) -> None:
+        for line in _REQUEST.findall(data):
+            self.requests.append(line.decode())
+            self._before(line.decode())
+
+    def _carry(
+        self,
+        source: socket.socket,
+        target: socket.socket,
+        note: Callable[[bytes], None] = lambda data: None,
+    ) -> None:
         try:
             while data := source.recv(CHUNK):
-                if asks:
-                    for line in _REQUEST.findall(data):
-                        self.requests.append(line.decode())
-                        self._before(line.decode())
+                note(data)
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # either side has gone, which the other one sees, too
-        finally:
-            with self._lock:
-                self._open.discard(source)

@@ -147,3 +147,22 @@ def test_an_image_that_asks_for_its_own_init_gets_it(
     cloud.until_state(instance_id, "running")
     assert cloud.ssh(instance_id, key, "cat /proc/1/comm") == "systemd"
     cloud.terminate(instance_id)
+
+
+def test_limits_the_managers_tag_and_the_containers_may_go(
+    engine: Engine, amis: Mapping[str, str]
+) -> None:
+    started = Cloud(
+        engine, EC2_DOCKER_LIMITS="0", EC2_MANAGER_TAG="never", EC2_REMOVE_CONTAINERS="1"
+    )
+    instance_id = started.run(amis["busybox"])
+    limits = started.container(instance_id)["HostConfig"]
+    shown = started.instance(instance_id)
+    stopped = started.emulator.stop()
+    left = engine.of(started.namespace)
+    started.discard()
+
+    assert (limits["NanoCpus"], limits["Memory"]) == (0, 0)
+    assert shown.get("Tags", []) == []
+    assert stopped == 0
+    assert left == {}

@@ -1,4 +1,4 @@
-"""The Docker engine stops and comes back while the emulator runs."""
+"""An engine of our own: stopped and started while the emulator runs, full, reached by TLS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.functional.docker.cloud import Cloud
 from tests.functional.docker.conftest import random_ami_id, with_key
 from tests.functional.docker.engine import Engine
 from tests.functional.docker.keys import Key
-from tests.functional.docker.private_engine import INSIDE, PrivateEngine
+from tests.functional.docker.private_engine import INSIDE, TLS_PORT, PrivateEngine
 from tests.functional.docker.waiting import until
 
 
@@ -92,3 +92,36 @@ def test_an_image_tagged_while_nobody_listened_is_found(
 
     cloud.until_image(late)
     cloud.terminate(cloud.run(late))
+
+
+def test_a_launch_that_finds_the_disk_full_says_so_and_leaves_nothing(
+    cloud: Cloud, private: PrivateEngine, image_id: str
+) -> None:
+    cloud.until_image(image_id)
+    with private.full():
+        (refused,) = cloud.launch(image_id)
+        shown = until(
+            lambda: cloud.instance(refused), lambda seen: seen["State"]["Name"] != "pending"
+        )
+        left = cloud.engine.container(refused)
+
+    assert shown["State"]["Name"] == "terminated"
+    assert "no space left" in shown["StateReason"]["Message"]
+    assert left is None
+    cloud.terminate(cloud.run(image_id))
+
+
+def test_an_engine_behind_tls_is_asked_with_the_certificates_given(
+    private: PrivateEngine, image_id: str
+) -> None:
+    started = Cloud(
+        private.engine,
+        private.through,
+        GATEWAY_LISTEN=f"{INSIDE}:0",
+        DOCKER_HOST=f"tcp://{INSIDE}:{TLS_PORT}",
+        DOCKER_TLS_VERIFY="1",
+        DOCKER_CERT_PATH=str(private.certificates),
+    )
+    started.until_image(image_id)
+    started.terminate(started.run(image_id))
+    started.close()
