@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 
 READY = re.compile(r"^Ready: (http://\S+)$")
 
@@ -20,12 +21,15 @@ def _heed_ctrl_c() -> None:
 
 
 class EmulatorProcess:
-    """Started when made; ``stop`` ends it and returns its exit status."""
+    """Started when made; ``stop`` ends it and returns its exit status.
 
-    def __init__(self, **environ: str) -> None:
+    ``through`` is a command that starts other commands elsewhere, such as in a namespace.
+    """
+
+    def __init__(self, through: Sequence[str] = (), **environ: str) -> None:
         settings = {"GATEWAY_LISTEN": "127.0.0.1:0", "EC2_VM_MANAGER": "mock", **environ}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "emulator", "start"],
+            [*through, sys.executable, "-m", "emulator", "start"],
             env={**os.environ, **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -67,3 +71,9 @@ class EmulatorProcess:
         status = self.process.wait(timeout=20)
         self._drain.join(timeout=5)
         return status
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.process.kill()
+        self.process.wait(timeout=20)
+        self._drain.join(timeout=5)

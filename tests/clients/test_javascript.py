@@ -8,8 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
+from tests.absent import absent
 from tests.clients.emulator_process import EmulatorProcess
 from tests.fakes.creations import IMAGE
 
@@ -20,7 +19,7 @@ INSTALLED = Path(__file__).parents[2] / ".lab" / "javascript"
 def test_an_instance_from_launch_to_end(emulator: EmulatorProcess, tmp_path: Path) -> None:
     node = shutil.which("node")
     if node is None or not (INSTALLED / "node_modules" / "@aws-sdk" / "client-ec2").is_dir():
-        pytest.skip("no AWS SDK for JavaScript here; tests/lab/setup says why")
+        absent("no AWS SDK for JavaScript; tests/lab/setup says why")
     # Node looks for modules beside the program.
     (tmp_path / "node_modules").symlink_to(INSTALLED / "node_modules")
     program = shutil.copy(PROGRAM, tmp_path)
