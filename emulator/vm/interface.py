@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import attrs
@@ -96,3 +96,42 @@ class LaunchesAtOnce(Protocol):
     @abstractmethod
     def launch_now(self, instance_id: str) -> Guest:
         """Boot one guest; it cannot fail and needs to know nothing but whose it is."""
+
+
+@attrs.frozen
+class CommandResult:
+    """How a command ended.
+
+    Attributes:
+        exit_status: as a shell shows it; 124 where the time ran out.
+    """
+
+    exit_status: int
+    output: bytes
+    errors: bytes
+    timed_out: bool = False
+
+
+NO_ENVIRONMENT: Mapping[str, str] = {}
+
+
+@runtime_checkable
+class RunsCommands(Protocol):
+    """Of a manager that runs commands inside guests."""
+
+    @abstractmethod
+    async def run_command(
+        self,
+        instance_id: str,
+        arguments: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] = NO_ENVIRONMENT,
+        timeout_seconds: float,
+        working_directory: str = "",
+    ) -> CommandResult:
+        """Run a program as root in a guest that is up.
+
+        Raises:
+            VMError: there is no such guest, or it is not up.
+        """
