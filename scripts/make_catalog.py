@@ -86,6 +86,37 @@ INVENTED_IMAGE = re.compile(r"ami-eks|ami-04681a1dbd79675b6|ami-0b301ce3ce3475")
 # Wavelength Zone ids from which the name can be told: apne1-wl1-kix-wlz1.
 NUMBERED_CARRIER = re.compile(r"-wl\d+-")
 
+# AWS's own policies that instances, their tools and those who test them attach most often.
+MANAGED_POLICIES = """
+AdministratorAccess PowerUserAccess ReadOnlyAccess ViewOnlyAccess SecurityAudit
+SystemAdministrator NetworkAdministrator DatabaseAdministrator Billing SupportUser IAMFullAccess
+IAMReadOnlyAccess IAMUserChangePassword AmazonEC2FullAccess AmazonEC2ReadOnlyAccess
+AmazonVPCFullAccess AmazonVPCReadOnlyAccess AmazonEC2RoleforSSM AmazonEC2RoleforAWSCodeDeploy
+AmazonEC2SpotFleetTaggingRole AmazonEC2SpotFleetAutoscaleRole AmazonEBSCSIDriverPolicy
+AmazonEFSCSIDriverPolicy EC2InstanceConnect EC2InstanceProfileForImageBuilder
+AWSDataLifecycleManagerServiceRole AutoScalingFullAccess AutoScalingReadOnlyAccess
+AutoScalingServiceRolePolicy AutoScalingNotificationAccessRole ElasticLoadBalancingFullAccess
+ElasticLoadBalancingReadOnly AWSEC2SpotServiceRolePolicy AWSEC2SpotFleetServiceRolePolicy
+AWSEC2FleetServiceRolePolicy AmazonSSMFullAccess AmazonSSMReadOnlyAccess
+AmazonSSMManagedInstanceCore AmazonSSMManagedEC2InstanceDefaultPolicy AmazonSSMPatchAssociation
+AmazonSSMAutomationRole AmazonSSMMaintenanceWindowRole AmazonSSMDirectoryServiceAccess
+AmazonSSMServiceRolePolicy CloudWatchFullAccess CloudWatchReadOnlyAccess
+CloudWatchAgentServerPolicy CloudWatchAgentAdminPolicy CloudWatchLogsFullAccess
+CloudWatchLogsReadOnlyAccess AmazonS3FullAccess AmazonS3ReadOnlyAccess AmazonDynamoDBFullAccess
+AmazonDynamoDBReadOnlyAccess AmazonSQSFullAccess AmazonSQSReadOnlyAccess AmazonSNSFullAccess
+AmazonSNSReadOnlyAccess AmazonRDSFullAccess AmazonRDSReadOnlyAccess AmazonRoute53FullAccess
+AmazonRoute53ReadOnlyAccess SecretsManagerReadWrite AWSXRayDaemonWriteAccess AWSCodeDeployRole
+AmazonKinesisFullAccess AmazonEC2ContainerRegistryFullAccess AmazonEC2ContainerRegistryPowerUser
+AmazonEC2ContainerRegistryPullOnly AmazonEC2ContainerRegistryReadOnly AmazonECS_FullAccess
+AmazonECSTaskExecutionRolePolicy AmazonECSServiceRolePolicy AmazonEC2ContainerServiceRole
+AmazonEC2ContainerServiceforEC2Role AmazonEC2ContainerServiceAutoscaleRole
+AmazonEC2ContainerServiceEventsRole AmazonEKSClusterPolicy AmazonEKSServicePolicy
+AmazonEKSWorkerNodePolicy AmazonEKSWorkerNodeMinimalPolicy AmazonEKS_CNI_Policy
+AmazonEKSVPCResourceController AmazonEKSFargatePodExecutionRolePolicy AWSLambda_FullAccess
+AWSLambda_ReadOnlyAccess AWSLambdaBasicExecutionRole AWSLambdaRole AWSLambdaVPCAccessExecutionRole
+AWSLambdaSQSQueueExecutionRole AWSLambdaDynamoDBExecutionRole
+"""
+
 Record = dict[str, Any]
 
 
@@ -113,6 +144,11 @@ class Release:
         for row in self.load(path) or ():
             found.setdefault(row["Location"], set()).add(row["InstanceType"])
         return found
+
+    def managed_policies(self) -> dict[str, Record]:
+        """Return AWS's policies by name; the module is one JSON document in a string."""
+        module = self._wheel.read("moto/iam/aws_managed_policies.py").decode()
+        return json.loads(module.split('"""')[1])  # type: ignore[no-any-return]
 
     def infrastructure(self) -> dict[str, Record]:
         """Return what the public /aws/service/global-infrastructure parameters say."""
@@ -237,6 +273,23 @@ def make_legacy_images(release: Release) -> list[Record]:
     return images
 
 
+def make_managed_policies(release: Release) -> list[Record]:
+    """Return the policies of AWS that are known with their documents, by path and name."""
+    known = release.managed_policies()
+    policies = [
+        {
+            "name": name,
+            "path": known[name]["Path"],
+            "version": known[name]["DefaultVersionId"],
+            "created": known[name]["CreateDate"],
+            "updated": known[name]["UpdateDate"],
+            "document": known[name]["Document"],
+        }
+        for name in MANAGED_POLICIES.split()
+    ]
+    return sorted(policies, key=lambda policy: (policy["path"], policy["name"]))
+
+
 def write(name: str, content: object, *, lines: bool = False) -> None:
     """Write one data file; `.gz` files carry no time stamp, so that they compare equal."""
     text = json.dumps(content, separators=(",", ":"), indent=0 if lines else None)
@@ -256,6 +309,7 @@ def main(wheels: list[str]) -> None:
     write("instance_types.json.gz", packed(types))
     write("offerings.json", make_offerings(releases, types, regions))
     write("legacy_images.json", make_legacy_images(releases[0]), lines=True)
+    write("managed_policies.json.gz", make_managed_policies(releases[0]))
 
 
 if __name__ == "__main__":

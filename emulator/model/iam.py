@@ -1,4 +1,4 @@
-"""IAM's roles, instance profiles and managed policies; they live in no region."""
+"""IAM's users, groups, roles, instance profiles and policies; they live in no region."""
 
 from __future__ import annotations
 
@@ -28,14 +28,28 @@ class Entity(Row):
 
 
 @record
-class Role(Entity):
+class Principal(Entity):
+    """What policies are written into and attached to: a user, a group or a role.
+
+    Attributes:
+        inline_policies: name → JSON.
+        attached_arns: managed policies.
+    """
+
+    INDEXES: ClassVar[tuple[str, ...]] = ("attached_arns",)
+
+    inline_policies: Mapping[str, str] = MappingProxyType({})
+    attached_arns: tuple[str, ...] = ()
+
+
+@record
+class Role(Principal):
     """A role.
 
     Attributes:
         trust_policy: the JSON of who may assume it, as given.
-        inline_policies: name → JSON.
-        attached_arns: managed policies.
         boundary_arn: the permissions boundary's policy.
+        service: whose service-linked role it is, such as ``ec2.amazonaws.com``.
     """
 
     INDEXES: ClassVar[tuple[str, ...]] = ("attached_arns", "boundary_arn")
@@ -43,9 +57,83 @@ class Role(Entity):
     trust_policy: str
     description: str | None = None
     max_session_seconds: int = 3600
-    inline_policies: Mapping[str, str] = MappingProxyType({})
-    attached_arns: tuple[str, ...] = ()
     boundary_arn: str | None = None
+    service: str | None = None
+
+
+@record
+class Group(Principal):
+    """A group, found by ``unique_id`` from its members: it may be renamed."""
+
+
+@attrs.frozen
+class LoginProfile:
+    """That a user may sign in to the console; the password itself is not kept."""
+
+    created_at: datetime
+    reset_required: bool
+
+
+@record
+class User(Principal):
+    """A user.
+
+    Attributes:
+        group_ids: the unique ids of its groups.
+        boundary_arn: the permissions boundary's policy.
+        login: None where the user has no password.
+    """
+
+    INDEXES: ClassVar[tuple[str, ...]] = (
+        "attached_arns",
+        "boundary_arn",
+        "group_ids",
+        "unique_id",
+    )
+
+    group_ids: tuple[str, ...] = ()
+    boundary_arn: str | None = None
+    login: LoginProfile | None = None
+
+
+@attrs.frozen
+class KeyUse:
+    """When, in which region and for which service an access key was last used."""
+
+    at: datetime
+    region: str
+    service: str
+
+
+@record
+class AccessKey(Row):
+    """A user's access key; its id is the key's. The secret is given out once and not kept.
+
+    Attributes:
+        user_id: the user's unique id.
+        status: ``Active`` or ``Inactive``.
+    """
+
+    INDEXES: ClassVar[tuple[str, ...]] = ("user_id",)
+
+    user_id: str
+    status: str = "Active"
+    created_at: datetime
+    last_use: KeyUse | None = None
+
+
+@record
+class OpenIdProvider(Row):
+    """An OpenID Connect identity provider; its id is its ARN.
+
+    Attributes:
+        url: without ``https://``.
+    """
+
+    url: str
+    client_ids: tuple[str, ...] = ()
+    thumbprints: tuple[str, ...] = ()
+    created_at: datetime
 
 
 @record

@@ -10,6 +10,9 @@ import base64
 import binascii
 from random import Random
 
+from emulator.model.iam import AccessKey, KeyUse
+from emulator.services.call import Call
+
 TEMPORARY = "LSIA"
 PERMANENT = "LKIA"
 _LENGTH = 20
@@ -32,3 +35,13 @@ def account_of(key: str) -> str | None:
         return None
     number = int.from_bytes(packed[:_ACCOUNT_BYTES], "big")
     return f"{number:012d}" if number < 10**12 else None
+
+
+def note_use(call: Call, service: str) -> None:
+    """Remember that a key that IAM gave to a user was used now."""
+    if call.access_key is None or not call.access_key.startswith(PERMANENT):
+        return
+    key = call.state.everywhere(call.account)[AccessKey].get(call.access_key)
+    if key is not None:
+        now = call.world.clock.now().replace(microsecond=0)
+        key.last_use = KeyUse(now, call.region.name, service)

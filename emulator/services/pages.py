@@ -35,14 +35,14 @@ def place(text: str) -> int:
     raise ValueError(text)
 
 
-def _position(operation: str, token: str, parsed: Callable[[str], P]) -> P:
+def _position(operation: str, token: str, parsed: Callable[[str], P], code: str) -> P:
     try:
         name, _, position = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
         if name == operation:
             return parsed(position)
     except (ValueError, binascii.Error):
         pass
-    raise AwsError("InvalidParameterValue", "Unable to parse pagination token")
+    raise AwsError(code, "Unable to parse pagination token")
 
 
 def page_by(
@@ -52,6 +52,7 @@ def page_by(
     limits: tuple[int, int] | None,
     position: Callable[[T], P],
     parsed: Callable[[str], P],
+    refusal: str = "InvalidParameterValue",
 ) -> tuple[Sequence[T], str | None]:
     """Return one page of ``items`` and the token of the next.
 
@@ -62,6 +63,7 @@ def page_by(
         limits: least and most that MaxResults may be; None for AWS's usual 5 to 1000.
         position: an item's place, which never changes while it exists.
         parsed: turns a place written as text into what ``position`` returns.
+        refusal: the service's error for a foreign token.
 
     Raises:
         AwsError: InvalidParameterValue for a number out of range or a foreign token.
@@ -77,7 +79,7 @@ def page_by(
             f"Expecting a value between {least} and {most}.",
         )
     if token is not None:
-        after = _position(operation, token, parsed)
+        after = _position(operation, token, parsed, refusal)
         items = [item for item in items if position(item) > after]
     if size is None or len(items) <= size:
         return items, None
@@ -91,9 +93,10 @@ def page(
     params: Mapping[str, Any],
     limits: tuple[int, int] | None,
     position: Callable[[T], int],
+    refusal: str = "InvalidParameterValue",
 ) -> tuple[Sequence[T], str | None]:
     """Return one page of items whose places are numbers; see ``page_by``."""
-    return page_by(operation, items, params, limits, position, place)
+    return page_by(operation, items, params, limits, position, place, refusal)
 
 
 def page_of_rows(

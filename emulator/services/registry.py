@@ -10,7 +10,7 @@ from importlib import import_module
 from emulator.catalog.images import stock_images
 from emulator.catalog.instance_types import instance_types
 from emulator.catalog.regions import DEFAULT_REGION
-from emulator.services import ec2, iam, sts
+from emulator.services import ec2, iam, ssm, sts
 from emulator.services.call import Handler
 from emulator.services.operations import Operations
 from emulator.wire.service import load
@@ -20,6 +20,7 @@ _LEAVES = ("emulator.model", "emulator.net", "emulator.catalog")
 SERVICES: Mapping[str, Mapping[str, Handler]] = {
     "ec2": ec2.OPERATIONS,
     "iam": iam.OPERATIONS,
+    "ssm": ssm.OPERATIONS,
     "sts": sts.OPERATIONS,
 }
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from emulator.core.errors import AwsError
-from emulator.model.iam import Role
+from emulator.model.iam import AccessKey, Role, User
 from emulator.model.session import Session
 from emulator.services.access_keys import TEMPORARY, access_key_id, account_of
 from emulator.services.call import Call, Handler, World
@@ -29,9 +29,13 @@ _TOKEN_BYTES = 180
 
 def identity(call: Call) -> tuple[str, str]:
     """Return the caller's ARN and unique id."""
-    session = call.state.everywhere(call.account)[Session].get(call.access_key)
+    records = call.state.everywhere(call.account)
+    session = records[Session].get(call.access_key)
     if session is not None:
         return session.arn, session.user_id
+    key = records[AccessKey].get(call.access_key)
+    for user in records[User].where(unique_id=key.user_id) if key else ():
+        return user.arn, user.unique_id
     return f"arn:aws:iam::{call.account}:root", call.account
 
 
@@ -66,7 +70,7 @@ def new_session(
 
 
 def get_caller_identity(call: Call, _params: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell who signed the request; the account itself unless STS gave the key out."""
+    """Tell who signed the request; the account itself unless STS or IAM gave the key out."""
     arn, user_id = identity(call)
     return {"Account": call.account, "Arn": arn, "UserId": user_id}
 

@@ -12,6 +12,7 @@ import attrs
 from twisted.logger import Logger
 
 from emulator.core.errors import AwsError
+from emulator.services.access_keys import note_use
 from emulator.services.accounts import Accounts, known_region
 from emulator.services.call import Call, World
 from emulator.services.dispatch import Dispatcher
@@ -69,6 +70,7 @@ class Api:
                 request.headers.get("user-agent", ""),
                 request_id,
             )
+            note_use(call, target.service)
             if self.tells_parameters:
                 _tell(target, call)
             result = self.dispatcher.run(target.service, handler, call)

@@ -122,6 +122,15 @@ class Client:
         for _ in range(5):
             self.reactor.advance(0)
 
+    def get_all(self, operation: str, member: str, /, **params: Any) -> list[Any]:
+        """Return a list from all its pages."""
+        page = self.call(operation, **params)
+        found = list(page[member])
+        while token := page.get("NextToken"):
+            page = self.call(operation, **params, NextToken=token)
+            found += page[member]
+        return found
+
     def code_of(self, operation: str, /, **params: Any) -> str:
         """Return the error's code; what botocore itself would refuse to send is sent."""
         try:

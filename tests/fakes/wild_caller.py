@@ -74,6 +74,15 @@ USUAL = {
     "SourceRegion": "us-east-1",
     "VersionId": "v1",
 }
+USUAL_OF_SHAPE = {
+    "CommandId": "01234567-89ab-cdef-0123-456789abcdef",
+    "DocumentARN": "AWS-RunShellScript",
+    "PSParameterName": "/app/url",
+    "ResourceId": "/app/url",
+    "existingUserNameType": "ann",
+    "openIDConnectProviderArnType": "arn:aws:iam::000000000000:oidc-provider/example.org",
+    "userNameType": "ann",
+}
 MOMENTS = (
     datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     datetime(1970, 1, 1, tzinfo=UTC),
@@ -213,6 +222,8 @@ class WildCaller:
             return str(draw.choice(shape.enum))
         if name in USUAL and draw.random() < 0.8:
             return USUAL[name]
+        if shape.name in USUAL_OF_SHAPE and draw.random() < 0.8:
+            return USUAL_OF_SHAPE[shape.name]
         ids = self._ids_like(name, shape.name)
         if ids and draw.random() < 0.85:
             return draw.choice(ids[:2] + ids[-3:])

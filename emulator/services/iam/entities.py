@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from emulator.core.errors import AwsError
 from emulator.model.iam import Entity
-from emulator.model.row import NO_TAGS
+from emulator.model.row import NO_TAGS, Row
 from emulator.services.call import Call
 from emulator.state.store import Region
 
@@ -45,6 +46,11 @@ def over_quota(quota: str, most: int) -> AwsError:
 def records(call: Call) -> Region:
     """Return the account's global tables."""
     return call.state.everywhere(call.account)
+
+
+def now(call: Call) -> datetime:
+    """Return the present moment as IAM shows moments, in whole seconds."""
+    return call.world.clock.now().replace(microsecond=0)
 
 
 def unique_id(call: Call, prefix: str) -> str:
@@ -96,7 +102,7 @@ def checked_tags(given: Iterable[Mapping[str, Any]] | None) -> Mapping[str, str]
     return tags or NO_TAGS
 
 
-def tag(row: Entity, given: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def tag(row: Row, given: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Add or overwrite an entity's tags."""
     tags = checked_tags(given)
     lowered = {key.lower() for key in tags}
@@ -107,7 +113,7 @@ def tag(row: Entity, given: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {}
 
 
-def untag(row: Entity, keys: Sequence[str]) -> dict[str, Any]:
+def untag(row: Row, keys: Sequence[str]) -> dict[str, Any]:
     """Remove tags by their keys."""
     gone = {key.lower() for key in keys}
     row.tags = {key: value for key, value in row.tags.items() if key.lower() not in gone}
@@ -149,6 +155,13 @@ def listed(
     if len(chosen) > size:
         answer["Marker"] = base64.b64encode(key(shown[-1]).encode()).decode()
     return answer
+
+
+def boundary(arn: str | None) -> dict[str, str] | None:
+    """Return a permissions boundary in AWS's shape."""
+    if arn is None:
+        return None
+    return {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}
 
 
 def below(rows: Iterable[E], params: Mapping[str, Any]) -> list[E]:

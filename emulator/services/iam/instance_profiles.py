@@ -14,7 +14,8 @@ from emulator.state.store import Region
 MAX_PROFILES = 1000
 
 
-def _view(region: Region, profile: InstanceProfile) -> dict[str, Any]:
+def view(region: Region, profile: InstanceProfile) -> dict[str, Any]:
+    """Return a profile in AWS's shape."""
     role = region[Role].get(profile.role_id)
     return {
         "Path": profile.path,
@@ -48,15 +49,15 @@ def create_instance_profile(call: Call, params: Mapping[str, Any]) -> dict[str, 
         path=path,
         arn=entities.arn(call, "instance-profile", path, name),
         unique_id=entities.unique_id(call, "AIPA"),
-        created_at=call.world.clock.now().replace(microsecond=0),
+        created_at=entities.now(call),
     )
     table.add(profile)
-    return {"InstanceProfile": _view(region, profile)}
+    return {"InstanceProfile": view(region, profile)}
 
 
 def get_instance_profile(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Show one profile with its role."""
-    return {"InstanceProfile": _view(entities.records(call), _find(call, params))}
+    return {"InstanceProfile": view(entities.records(call), _find(call, params))}
 
 
 def list_instance_profiles(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def list_instance_profiles(call: Call, params: Mapping[str, Any]) -> dict[str, A
     region = entities.records(call)
     rows = entities.below(region[InstanceProfile], params)
     return entities.listed(
-        "InstanceProfiles", rows, params, lambda row: row.name, lambda row: _view(region, row)
+        "InstanceProfiles", rows, params, lambda row: row.name, lambda row: view(region, row)
     )
 
 
@@ -73,7 +74,7 @@ def list_instance_profiles_for_role(call: Call, params: Mapping[str, Any]) -> di
     region, role = entities.records(call), find_role(call, params["RoleName"])
     rows = region[InstanceProfile].where(role_id=role.id)
     return entities.listed(
-        "InstanceProfiles", rows, params, lambda row: row.name, lambda row: _view(region, row)
+        "InstanceProfiles", rows, params, lambda row: row.name, lambda row: view(region, row)
     )
 
 

@@ -8,8 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from emulator.catalog import managed_policies as catalog
 from emulator.core.errors import AwsError
-from emulator.model.iam import ManagedPolicy, PolicyVersion, Role
+from emulator.model.iam import Group, ManagedPolicy, PolicyVersion, Principal, Role, User
 from emulator.services.call import Call, Handler
 from emulator.services.iam import entities
 from emulator.services.iam.documents import check_document, encoded, size
@@ -20,22 +21,6 @@ MAX_POLICY_SIZE = 6144
 MAX_VERSIONS = 5
 _ARN = re.compile(
     r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy(/(?:[\x21-\x7e]{1,510}/)?)([\w+=,.@-]{1,128})"
-)
-# AWS's own policies that ListPolicies names. Any other of AWS's may be attached as well.
-AWS_POLICIES = (
-    "AdministratorAccess",
-    "AmazonEC2ContainerRegistryReadOnly",
-    "AmazonEC2FullAccess",
-    "AmazonEC2ReadOnlyAccess",
-    "AmazonS3FullAccess",
-    "AmazonS3ReadOnlyAccess",
-    "AmazonSSMManagedInstanceCore",
-    "CloudWatchAgentServerPolicy",
-    "PowerUserAccess",
-    "ReadOnlyAccess",
-    "service-role/AWSLambdaBasicExecutionRole",
-    "service-role/AmazonEC2ContainerServiceforEC2Role",
-    "service-role/AmazonECSTaskExecutionRolePolicy",
 )
 
 
@@ -87,12 +72,34 @@ def check_attachable(call: Call, arn: str) -> None:
     _own(call, arn)
 
 
+def attached_to(call: Call, arn: str) -> list[Principal]:
+    """Return the users, groups and roles that a policy is attached to."""
+    region = entities.records(call)
+    found: list[Principal] = [*region[User].where(attached_arns=arn)]
+    found += region[Group].where(attached_arns=arn)
+    return [*found, *region[Role].where(attached_arns=arn)]
+
+
+def bounded_by(call: Call, arn: str) -> list[Principal]:
+    """Return the users and roles whose permissions boundary a policy is."""
+    region = entities.records(call)
+    return [*region[User].where(boundary_arn=arn), *region[Role].where(boundary_arn=arn)]
+
+
 def _uses(call: Call, arn: str) -> tuple[int, int]:
-    roles = entities.records(call)[Role]
-    return len(roles.where(attached_arns=arn)), len(roles.where(boundary_arn=arn))
+    return len(attached_to(call, arn)), len(bounded_by(call, arn))
 
 
-def _view(call: Call, policy: ManagedPolicy) -> dict[str, Any]:
+def in_use_of_aws(call: Call) -> list[str]:
+    """Return the ARNs of AWS's own policies that are attached to anything."""
+    region = entities.records(call)
+    principals: list[Principal] = [*region[User], *region[Group], *region[Role]]
+    arns = {arn for principal in principals for arn in principal.attached_arns}
+    return sorted(arn for arn in arns if arn.startswith("arn:aws:iam::aws:"))
+
+
+def own_view(call: Call, policy: ManagedPolicy) -> dict[str, Any]:
+    """Return one of the account's own policies in AWS's shape."""
     attached, bounding = _uses(call, policy.arn)
     return {
         "PolicyName": policy.name,
@@ -109,21 +116,23 @@ def _view(call: Call, policy: ManagedPolicy) -> dict[str, Any]:
     }
 
 
-def _aws_view(call: Call, arn: str) -> dict[str, Any]:
+def aws_view(call: Call, arn: str) -> dict[str, Any]:
+    """Return one of AWS's policies in AWS's shape."""
     attached, bounding = _uses(call, arn)
     digest = base64.b32encode(hashlib.sha256(arn.encode()).digest()).decode()
+    known = catalog.managed_policies().get(arn)
     moment = call.world.clock.epoch.replace(microsecond=0)
     return {
         "PolicyName": name_of(arn),
         "PolicyId": f"ANPA{digest[:17]}",
         "Arn": arn,
         "Path": path_of(arn),
-        "DefaultVersionId": "v1",
+        "DefaultVersionId": known.version if known else "v1",
         "AttachmentCount": attached,
         "PermissionsBoundaryUsageCount": bounding,
         "IsAttachable": True,
-        "CreateDate": moment,
-        "UpdateDate": moment,
+        "CreateDate": known.created_at if known else moment,
+        "UpdateDate": known.updated_at if known else moment,
     }
 
 
@@ -137,7 +146,7 @@ def create_policy(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     if len(table) >= MAX_POLICIES:
         raise entities.over_quota("PoliciesPerAccount", MAX_POLICIES)
     _check(params["PolicyDocument"])
-    now = call.world.clock.now().replace(microsecond=0)
+    now = entities.now(call)
     path = params.get("Path") or "/"
     policy = ManagedPolicy(
         id=name.lower(),
@@ -152,7 +161,7 @@ def create_policy(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         description=params.get("Description"),
     )
     table.add(policy)
-    return {"Policy": {**_view(call, policy), "Tags": entities.pairs(policy.tags) or None}}
+    return {"Policy": {**own_view(call, policy), "Tags": entities.pairs(policy.tags) or None}}
 
 
 def _check(document: str) -> None:
@@ -165,8 +174,8 @@ def get_policy(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Show a policy."""
     policy = _own(call, params["PolicyArn"])
     if policy is None:
-        return {"Policy": _aws_view(call, params["PolicyArn"])}
-    return {"Policy": {**_view(call, policy), "Tags": entities.pairs(policy.tags) or None}}
+        return {"Policy": aws_view(call, params["PolicyArn"])}
+    return {"Policy": {**own_view(call, policy), "Tags": entities.pairs(policy.tags) or None}}
 
 
 def list_policies(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,16 +183,10 @@ def list_policies(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     scope, prefix = params.get("Scope") or "All", params.get("PathPrefix") or "/"
     shown = []
     if scope in ("All", "Local"):
-        shown += [_view(call, policy) for policy in entities.records(call)[ManagedPolicy]]
+        shown += [own_view(call, policy) for policy in entities.records(call)[ManagedPolicy]]
     if scope in ("All", "AWS"):
-        attached = {
-            arn
-            for role in entities.records(call)[Role]
-            for arn in role.attached_arns
-            if arn.startswith("arn:aws:iam::aws:")
-        }
-        known = {f"arn:aws:iam::aws:policy/{name}" for name in AWS_POLICIES}
-        shown += [_aws_view(call, arn) for arn in sorted(known | attached)]
+        known = {*catalog.managed_policies(), *in_use_of_aws(call)}
+        shown += [aws_view(call, arn) for arn in known]
     shown = [item for item in shown if item["Path"].startswith(prefix)]
     usage = params.get("PolicyUsageFilter")
     if params.get("OnlyAttached") or usage == "PermissionsPolicy":
@@ -209,7 +212,8 @@ def delete_policy(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _version_view(policy: ManagedPolicy, version: PolicyVersion) -> dict[str, Any]:
+def version_view(policy: ManagedPolicy, version: PolicyVersion) -> dict[str, Any]:
+    """Return a version without its document in AWS's shape."""
     return {
         "VersionId": f"v{version.number}",
         "IsDefaultVersion": version.number == policy.default_number,
@@ -221,8 +225,12 @@ def _version(policy: ManagedPolicy, version_id: str) -> PolicyVersion:
     for version in policy.versions:
         if f"v{version.number}" == version_id:
             return version
-    raise entities.no_such(
-        f"Policy {policy.arn} version {version_id} does not exist or is not attachable."
+    raise _no_version(policy.arn, version_id)
+
+
+def _no_version(arn: str, version_id: str) -> AwsError:
+    return entities.no_such(
+        f"Policy {arn} version {version_id} does not exist or is not attachable."
     )
 
 
@@ -237,39 +245,64 @@ def create_policy_version(call: Call, params: Mapping[str, Any]) -> dict[str, An
             "version, you must delete an existing version.",
             409,
         )
-    now = call.world.clock.now().replace(microsecond=0)
+    now = entities.now(call)
     policy.last_number += 1
     version = PolicyVersion(policy.last_number, document, now)
     policy.versions = (*policy.versions, version)
     policy.updated_at = now
     if params.get("SetAsDefault"):
         policy.default_number = version.number
-    return {"PolicyVersion": _version_view(policy, version)}
+    return {"PolicyVersion": version_view(policy, version)}
 
 
 def get_policy_version(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Show a version with its document; the documents of AWS's policies are not kept."""
+    """Show a version with its document; of AWS's policies the newest of the well-known ones."""
     policy = _own(call, params["PolicyArn"])
     if policy is None:
-        raise entities.no_such(
-            f"The document of {params['PolicyArn']} is AWS's and is not kept by the emulator."
-        )
+        return {"PolicyVersion": _aws_version(params["PolicyArn"], params["VersionId"])}
     version = _version(policy, params["VersionId"])
-    shown = {**_version_view(policy, version), "Document": encoded(version.document)}
+    shown = {**version_view(policy, version), "Document": encoded(version.document)}
     return {"PolicyVersion": shown}
+
+
+def _aws_version(arn: str, version_id: str) -> dict[str, Any]:
+    for version in aws_versions(arn):
+        if version["VersionId"] == version_id:
+            return version
+    if arn in catalog.managed_policies():
+        raise _no_version(arn, version_id)
+    raise entities.no_such(f"The emulator does not know the document of {arn}.")
+
+
+def aws_versions(arn: str) -> list[dict[str, Any]]:
+    """Return what is known of a policy of AWS's: its newest version, or nothing."""
+    known = catalog.managed_policies().get(arn)
+    if known is None:
+        return []
+    return [
+        {
+            "VersionId": known.version,
+            "IsDefaultVersion": True,
+            "CreateDate": known.updated_at,
+            "Document": encoded(known.document),
+        }
+    ]
 
 
 def list_policy_versions(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """List a policy's versions, the newest first."""
     policy = _own(call, params["PolicyArn"])
     if policy is None:
-        return {"Versions": [], "IsTruncated": False}
+        versions = aws_versions(params["PolicyArn"])
+        for version in versions:
+            del version["Document"]
+        return {"Versions": versions, "IsTruncated": False}
     return entities.listed(
         "Versions",
         policy.versions,
         params,
         lambda version: f"{10**9 - version.number}",
-        lambda version: _version_view(policy, version),
+        lambda version: version_view(policy, version),
     )
 
 

@@ -27,6 +27,22 @@ def find_role(call: Call, name: str) -> Role:
     return entities.find(call, Role, name, f"The role with name {name} cannot be found.")
 
 
+def changeable_role(call: Call, name: str) -> Role:
+    """Return a role that is not a service's own.
+
+    Raises:
+        AwsError: NoSuchEntity, or UnmodifiableEntity for a service-linked role.
+    """
+    role = find_role(call, name)
+    if role.service is not None:
+        raise AwsError(
+            "UnmodifiableEntity",
+            f"Cannot perform the operation on the protected role '{name}' - this role is only "
+            "modifiable by AWS",
+        )
+    return role
+
+
 def summary(role: Role) -> dict[str, Any]:
     """Return a role as lists and instance profiles show it."""
     return {
@@ -42,15 +58,9 @@ def summary(role: Role) -> dict[str, Any]:
 
 
 def _whole(role: Role) -> dict[str, Any]:
-    boundary = role.boundary_arn
     return {
         **summary(role),
-        "PermissionsBoundary": {
-            "PermissionsBoundaryType": "Policy",
-            "PermissionsBoundaryArn": boundary,
-        }
-        if boundary
-        else None,
+        "PermissionsBoundary": entities.boundary(role.boundary_arn),
         "Tags": entities.pairs(role.tags) or None,
         "RoleLastUsed": {},
     }
@@ -82,7 +92,7 @@ def create_role(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         path=path,
         arn=entities.arn(call, "role", path, name),
         unique_id=entities.unique_id(call, "AROA"),
-        created_at=call.world.clock.now().replace(microsecond=0),
+        created_at=entities.now(call),
         trust_policy=document,
         description=params.get("Description"),
         max_session_seconds=params.get("MaxSessionDuration") or DEFAULT_SESSION_SECONDS,
@@ -121,7 +131,7 @@ def update_role_description(call: Call, params: Mapping[str, Any]) -> dict[str, 
 
 def update_assume_role_policy(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Change who may assume a role."""
-    role = find_role(call, params["RoleName"])
+    role = changeable_role(call, params["RoleName"])
     _check_trust(params["PolicyDocument"])
     role.trust_policy = params["PolicyDocument"]
     return {}
@@ -129,7 +139,7 @@ def update_assume_role_policy(call: Call, params: Mapping[str, Any]) -> dict[str
 
 def delete_role(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Delete a role that has no policies and stands in no instance profile."""
-    role = find_role(call, params["RoleName"])
+    role = changeable_role(call, params["RoleName"])
     if role.attached_arns:
         raise entities.conflict("must detach all policies first.")
     if role.inline_policies:
@@ -142,7 +152,7 @@ def delete_role(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
 
 def put_role_permissions_boundary(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Give a role a permissions boundary."""
-    role = find_role(call, params["RoleName"])
+    role = changeable_role(call, params["RoleName"])
     check_attachable(call, params["PermissionsBoundary"])
     role.boundary_arn = params["PermissionsBoundary"]
     return {}
@@ -150,7 +160,7 @@ def put_role_permissions_boundary(call: Call, params: Mapping[str, Any]) -> dict
 
 def delete_role_permissions_boundary(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
     """Take a role's permissions boundary away."""
-    role = find_role(call, params["RoleName"])
+    role = changeable_role(call, params["RoleName"])
     if role.boundary_arn is None:
         raise AwsError("NoSuchEntity", "The role has no permissions boundary.", 404)
     role.boundary_arn = None

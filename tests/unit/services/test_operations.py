@@ -7,12 +7,14 @@ from importlib import import_module
 
 import pytest
 
-from emulator.services import ec2, iam
+from emulator.services import ec2, iam, ssm
 from emulator.services.operations import Operations
 from emulator.wire.service import load
 
+SERVICES = (("ec2", ec2.OPERATIONS), ("iam", iam.OPERATIONS), ("ssm", ssm.OPERATIONS))
 
-@pytest.mark.parametrize("operations", [ec2.OPERATIONS, iam.OPERATIONS], ids=["ec2", "iam"])
+
+@pytest.mark.parametrize("operations", dict(SERVICES).values(), ids=dict(SERVICES))
 def test_the_index_names_what_the_modules_have(operations: Operations) -> None:
     package = import_module(operations.package)
     has = {}
@@ -26,9 +28,7 @@ def test_the_index_names_what_the_modules_have(operations: Operations) -> None:
     assert {name: sorted(names) for name, names in operations.modules.items()} == has
 
 
-@pytest.mark.parametrize(
-    ("service", "operations"), [("ec2", ec2.OPERATIONS), ("iam", iam.OPERATIONS)]
-)
+@pytest.mark.parametrize(("service", "operations"), SERVICES)
 def test_every_operation_is_one_of_the_model(service: str, operations: Operations) -> None:
     assert set(operations) <= set(load(service).operation_names)
 

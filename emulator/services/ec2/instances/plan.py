@@ -27,6 +27,7 @@ from emulator.services.ec2.instances.networks import InterfacePlan, planned_inte
 from emulator.services.ec2.instances.profiles import Profile, instance_profile
 from emulator.services.ec2.instances.spot import SpotOrder, launch_specification, spot_order
 from emulator.services.ec2.launching.key_material import ED25519
+from emulator.services.ec2.launching.launch_template_data import resolved_image
 from emulator.services.ec2.launching.placement_groups import PLACEMENT_GROUP, named_group
 from emulator.services.ec2.storage.ebs_settings import encryption
 from emulator.services.ec2.tags import tags_by_type
@@ -145,7 +146,7 @@ def _marked(
 
 
 def _image(call: Call, params: Mapping[str, Any]) -> Image:
-    image_id = params.get("ImageId")
+    image_id = resolved_image(call.region, params.get("ImageId"))
     if not image_id:
         raise AwsError("MissingParameter", "The request must contain the parameter ImageId")
     return launchable(call.region, image_id, call.state)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emulator.catalog.parameters import public_parameters
 from emulator.core.errors import AwsError
 from emulator.services.ec2.tags import tags_by_type
+from emulator.services.ssm.parameter_names import lookup
+from emulator.state.store import Region
 
 PARAMETER_PREFIX = "resolve:ssm:"
 TAGGABLE = (
@@ -64,24 +65,27 @@ def _without_snapshot(device: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**device, "Ebs": {name: item for name, item in ebs.items() if name != "SnapshotId"}}
 
 
-def resolved_image(region: str, image_id: str | None) -> str | None:
+def resolved_image(region: Region, image_id: str | None) -> str | None:
     """Return the AMI's id where a Systems Manager parameter stands for it.
+
+    Source: "Reference AMIs using Systems Manager parameters": a public parameter or one of
+    the account's own, by name or ARN, perhaps with a version or a label.
 
     Raises:
         AwsError: InvalidParameterValue for a parameter that does not exist.
     """
     if image_id is None or not image_id.startswith(PARAMETER_PREFIX):
         return image_id
-    name = image_id.removeprefix(PARAMETER_PREFIX)
-    found = public_parameters(region).get(name)
-    if found is None:
+    reference = image_id.removeprefix(PARAMETER_PREFIX)
+    try:
+        return lookup(region, reference).version.value
+    except AwsError:
         raise AwsError(
-            "InvalidParameterValue", f"Unable to resolve the SSM parameter '{name[:256]}'"
-        )
-    return found
+            "InvalidParameterValue", f"Unable to resolve the SSM parameter '{reference[:256]}'"
+        ) from None
 
 
-def as_launch_parameters(region: str, data: Mapping[str, Any]) -> dict[str, Any]:
+def as_launch_parameters(region: Region, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return data in the shape of RunInstances' parameters.
 
     The two shapes differ in the spelling of the RAM disk, in Elastic GPUs, which are refused,

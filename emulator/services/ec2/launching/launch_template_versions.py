@@ -155,7 +155,7 @@ def launch_parameters(
     """
     template = find_template(call.region, specification)
     version = find_version(call.region, template, specification.get("Version") or DEFAULT)
-    return as_launch_parameters(call.region.name, version.data), {
+    return as_launch_parameters(call.region, version.data), {
         TEMPLATE_ID_TAG: template.id,
         TEMPLATE_VERSION_TAG: str(version.number),
     }
@@ -163,9 +163,9 @@ def launch_parameters(
 
 def _shown(region: Region, version: LaunchTemplateVersion, params: Mapping[str, Any]) -> Any:
     image_id = version.data.get("ImageId")
-    if not params.get("ResolveAlias") or resolved_image(region.name, image_id) == image_id:
+    if not params.get("ResolveAlias") or resolved_image(region, image_id) == image_id:
         return LAUNCH_TEMPLATE_VERSION.show(region, version)
-    data = {**version.data, "ImageId": resolved_image(region.name, image_id)}
+    data = {**version.data, "ImageId": resolved_image(region, image_id)}
     return {**_view(region, version), "LaunchTemplateData": data}
 
 
