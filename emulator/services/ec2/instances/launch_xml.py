@@ -8,7 +8,8 @@ found by element and value; where anything is unexpected everything is rendered 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 import attrs
 
@@ -21,11 +22,11 @@ from emulator.state.store import Region
 
 # Elements whose text may differ between the instances of one launch.
 _VARYING = re.compile(
-    rb"<(amiLaunchIndex|attachmentId|instanceId|ipv6Address|macAddress|networkInterfaceId"
-    rb"|privateDnsName|privateIpAddress|volumeId)>([^<]+)</"
+    r"<(amiLaunchIndex|attachmentId|instanceId|ipv6Address|macAddress|networkInterfaceId"
+    r"|privateDnsName|privateIpAddress|volumeId)>([^<]+)</"
 )
 # Elements that an instance gets only later; with one of them nothing is filled in.
-_UNEXPECTED = re.compile(rb"<(publicIp|ipAddress|spotInstanceRequestId|carrierIp)>")
+_UNEXPECTED = re.compile(r"<(publicIp|ipAddress|spotInstanceRequestId|carrierIp)>")
 
 
 @attrs.frozen
@@ -37,24 +38,25 @@ class Launched:
     volumes: Sequence[Volume]
 
 
-def _values(region: Region, launched: Launched) -> Iterator[tuple[str, str]]:
+def _values(region: Region, launched: Launched) -> list[tuple[str, str]]:
     """Return what is an instance's own, element by element, in the same order for each."""
-    instance = launched.instance
-    yield "amiLaunchIndex", str(instance.launch_index)
-    yield "instanceId", instance.id
-    yield "privateDnsName", resource_name(region.name, instance.id)
+    instance, name = launched.instance, region.name
+    values = [
+        ("amiLaunchIndex", str(instance.launch_index)),
+        ("instanceId", instance.id),
+        ("privateDnsName", resource_name(name, instance.id)),
+    ]
     for interface in launched.interfaces:
-        yield "networkInterfaceId", interface.id
-        yield "macAddress", interface.mac_address
+        values.append(("networkInterfaceId", interface.id))
+        values.append(("macAddress", interface.mac_address))
         if interface.attachment is not None:
-            yield "attachmentId", interface.attachment.id
+            values.append(("attachmentId", interface.attachment.id))
         for address in interface.private_ips:
-            yield "privateIpAddress", address
-            yield "privateDnsName", private_name(region.name, address)
-        for address in interface.ipv6_addresses:
-            yield "ipv6Address", address
-    for volume in launched.volumes:
-        yield "volumeId", volume.id
+            values.append(("privateIpAddress", address))
+            values.append(("privateDnsName", private_name(name, address)))
+        values.extend(("ipv6Address", address) for address in interface.ipv6_addresses)
+    values.extend(("volumeId", volume.id) for volume in launched.volumes)
+    return values
 
 
 @attrs.frozen
@@ -63,40 +65,39 @@ class _Template:
 
     Attributes:
         pieces: the XML, with a gap at every odd place.
-        gaps: for each gap, which of an instance's values fills it.
+        fillings: picks from an instance's values the one for each gap.
         size: how many values an instance has.
     """
 
-    pieces: list[bytes]
-    gaps: list[int]
+    pieces: list[str]
+    fillings: Callable[[Sequence[str]], tuple[str, ...]]
     size: int
 
-    def filled(self, own: Sequence[bytes]) -> bytes:
+    def filled(self, own: Sequence[str]) -> bytes:
         """Return the XML of the instance with these values."""
         pieces = self.pieces
-        pieces[1::2] = [own[gap] for gap in self.gaps]
-        return b"".join(pieces)
+        pieces[1::2] = self.fillings(own)
+        return "".join(pieces).encode()
 
 
 def _template(xml: bytes, values: Sequence[tuple[str, str]]) -> _Template | None:
     """Return the XML as a template of its values, or None where that cannot be done."""
-    place_of = {
-        (element.encode(), value.encode()): place for place, (element, value) in enumerate(values)
-    }
-    if len(place_of) != len(values) or _UNEXPECTED.search(xml):
+    text = xml.decode()
+    place_of = {value: place for place, value in enumerate(values)}
+    if len(place_of) != len(values) or _UNEXPECTED.search(text):
         return None
-    pieces: list[bytes] = []
+    pieces: list[str] = []
     gaps: list[int] = []
     end = 0
-    for found in _VARYING.finditer(xml):
+    for found in _VARYING.finditer(text):
         place = place_of.get((found[1], found[2]))
         if place is None:
             return None
-        pieces += [xml[end : found.start(2)], b""]
+        pieces += [text[end : found.start(2)], ""]
         gaps.append(place)
         end = found.end(2)
-    pieces.append(xml[end:])
-    return _Template(pieces, gaps, len(values))
+    pieces.append(text[end:])
+    return _Template(pieces, itemgetter(*gaps), len(values))
 
 
 def launched_xml(region: Region, launch: Sequence[Launched]) -> list[bytes]:
@@ -104,12 +105,12 @@ def launched_xml(region: Region, launch: Sequence[Launched]) -> list[bytes]:
     first_xml = instance_xml(region, launch[0].instance)
     if len(launch) == 1:
         return [first_xml]
-    template = _template(first_xml, list(_values(region, launch[0])))
+    template = _template(first_xml, _values(region, launch[0]))
     if template is None:
         return [first_xml, *(instance_xml(region, one.instance) for one in launch[1:])]
     filled = [first_xml]
     for one in launch[1:]:
-        own = "\n".join([value for _, value in _values(region, one)]).encode().split(b"\n")
+        own = [value for _, value in _values(region, one)]
         fits = len(own) == template.size
         filled.append(template.filled(own) if fits else instance_xml(region, one.instance))
     return filled

@@ -76,10 +76,10 @@ def begin_launches(
     def begin() -> None:
         manager = world.machines
         if isinstance(manager, LaunchesAtOnce):
-            for one in launched:
-                instance_id = one.instance.id
-                guest = manager.launch_now(instance_id)
-                _now_running(world, region, one.instance, guest, _primary_of(plan, one))
+            waiting = [one for one in launched if one.instance.state == "pending"]
+            manager.launch_now([one.instance.id for one in waiting])
+            up = [(one.instance, _primary_of(plan, one)) for one in waiting]
+            _now_running(world, region, up)
             return
         for one in launched:
             world.background.start(
@@ -114,7 +114,7 @@ async def _launch(world: World, region: Region, instance: Instance, spec: Launch
             if instance.state == "pending":
                 _end(world, region, instance, LAUNCH_FAILED)
             return
-        _now_running(world, region, instance, guest, primary(region, instance))
+        _up(world, region, instance, guest)
 
 
 async def start(world: World, region: Region, instance: Instance) -> None:
@@ -131,7 +131,7 @@ async def start(world: World, region: Region, instance: Instance) -> None:
                 instance.move("stopping")
                 instance.move("stopped")
             return
-        _now_running(world, region, instance, guest, primary(region, instance))
+        _up(world, region, instance, guest)
 
 
 async def stop(world: World, region: Region, instance: Instance) -> None:
@@ -183,26 +183,46 @@ async def terminate(world: World, region: Region, instance: Instance) -> None:
             _end(world, region, instance, instance.state_reason)
 
 
+def _up(world: World, region: Region, instance: Instance, guest: Guest) -> None:
+    """Note that a machine is up, if that is still awaited."""
+    if instance.state == "pending":
+        _now_running(world, region, [(instance, primary(region, instance))], guest.public_ip)
+
+
 def _now_running(
     world: World,
     region: Region,
-    instance: Instance,
-    guest: Guest,
-    interface: NetworkInterface | None,
+    up: Sequence[tuple[Instance, NetworkInterface | None]],
+    public_ip: str | None = None,
 ) -> None:
-    """Note that a machine is up; it gets the public address that its interface is to have."""
-    if instance.state != "pending":
-        return
-    if (
-        interface is not None
+    """Note that machines of pending instances are up.
+
+    Args:
+        world: gives randomness.
+        region: of the instances.
+        up: the instances with their primary interfaces, which get the public addresses that
+            they are to have.
+        public_ip: the one that a manager gave to the machine, if it gave one.
+    """
+    without = [
+        interface
+        for _, interface in up
+        if interface is not None
         and interface.auto_public_ip
         and interface.public_ip is None
         and not elastic_addresses(region, interface)
-    ):
-        interface.public_ip = guest.public_ip or network_interfaces.new_public_ip(world, region)
-    if instance.monitoring == "pending":
-        instance.monitoring = "enabled"
-    instance.move("running")
+    ]
+    addresses = (
+        network_interfaces.new_public_ips(world, region, len(without))
+        if public_ip is None
+        else [public_ip] * len(without)
+    )
+    for interface, address in zip(without, addresses, strict=True):
+        interface.public_ip = address
+    for instance, _ in up:
+        if instance.monitoring == "pending":
+            instance.monitoring = "enabled"
+        instance.move("running")
 
 
 def now_stopped(region: Region, instance: Instance) -> None:
