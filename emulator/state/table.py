@@ -194,6 +194,9 @@ class Table(Watcher, Generic[R]):
 
     def add_all(self, rows: Sequence[R]) -> None:
         """Take some rows in, in this order; their ids must be new."""
+        if len(rows) == 1:
+            self.add(rows[0])
+            return
         added = {row.id: row for row in rows}
         if len(added) < len(rows) or not self._rows.keys().isdisjoint(added):
             ids = [row.id for row in rows]
