@@ -7,16 +7,17 @@ replaced whole. Only so can a table keep its indexes and the kept XML of records
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeVar, cast, dataclass_transform
+from typing import Any, ClassVar, Protocol, Self, TypeVar, dataclass_transform
 
 import attrs
+
+from emulator.core.copies import copies
 
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
 
 C = TypeVar("C", bound=type)
-R = TypeVar("R", bound="Row")
 
 
 class Watcher(Protocol):
@@ -105,13 +106,14 @@ class Row:
     sequence: int = _quiet(0)
 
     def copies(self, **columns: Iterable[Any]) -> list[Self]:
-        """Return new rows like this one but for some fields; no table holds them.
+        """Return new rows like this one but for some fields; no table may hold it, or them.
 
         Args:
             columns: for each of those fields its values, one for each of the rows.
         """
-        copy = _copier(type(self), tuple(columns))
-        return cast("list[Self]", copy(self, zip(*columns.values(), strict=True)))
+        if self.watcher is not None:
+            raise ValueError(f"{self.id} is in a table")
+        return copies(self, **columns)
 
     def update(self, **fields: Any) -> None:
         """Assign several fields as one change."""
@@ -127,40 +129,6 @@ class Row:
         """Say that a part of the row changed that is not a field of its own."""
         if self.watcher is not None:
             self.watcher.changed(self)
-
-
-_Copy: TypeAlias = Callable[["Row", Iterable[tuple[Any, ...]]], list["Row"]]
-_copiers: dict[tuple[type[Any], tuple[str, ...]], _Copy] = {}
-
-
-def _copier(kind: type[Any], own: tuple[str, ...]) -> _Copy:
-    """Return what copies a row of one kind, given what each copy's own fields are.
-
-    It is written out field by field, as attrs writes an ``__init__``, and fills a twin of the
-    class whose assignments announce nothing: a copy costs a tenth of an ``__init__``.
-    """
-    copy = _copiers.get((kind, own))
-    if copy is not None:
-        return copy
-    names = [field.name for field in attrs.fields(kind) if field.name not in _MACHINERY]
-    lines = [
-        "def copy(row, values):",
-        "    rows = []",
-        *(f"    {name}_ = row.{name}" for name in names if name not in own),
-        f"    for {', '.join(f'{name}_' for name in own)}, in values:",
-        "        made = new(twin)",
-        *(f"        made.{name} = {name}_" for name in names),
-        "        made.watcher = made.fragment = made.readers = None",
-        "        made.sources, made.sequence = (), 0",
-        "        made.__class__ = kind",
-        "        rows.append(made)",
-        "    return rows",
-    ]
-    twin = type(kind.__name__, (kind,), {"__slots__": (), "__setattr__": object.__setattr__})
-    scope: dict[str, Any] = {"new": object.__new__, "twin": twin, "kind": kind}
-    exec("\n".join(lines), scope)  # noqa: S102 - out of names of our own fields
-    copy = _copiers[kind, own] = cast("_Copy", scope["copy"])
-    return copy
 
 
 @record
@@ -180,9 +148,13 @@ class Stateful(Row):
             IllegalMoveError: the table of moves does not have it; services refuse such
                 requests before, so this is a fault of ours and never an answer.
         """
+        self.check_move(state)
+        self.state = state
+
+    def check_move(self, state: str) -> None:
+        """Raise what ``move`` would raise."""
         if not self.may(state):
             raise IllegalMoveError(f"{self.id}: {self.state} -> {state}")
-        self.state = state
 
 
 def moves(**following: str) -> Mapping[str, frozenset[str]]:

@@ -7,7 +7,7 @@ invalidation; they only read through tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
@@ -271,6 +271,16 @@ class Table(Watcher, Generic[R]):
             self._leave(index, getattr(row, name), row)
             if value is not None:
                 self._enter(index, value, row)
+
+    def assign(self, rows: Sequence[R], name: str, values: Iterable[Any]) -> None:
+        """Assign one field of some of the table's rows, as so many assignments would."""
+        index = self._indexes.get(name)
+        for row, value in zip(rows, values, strict=True):
+            if index is not None:
+                self.reindexing(row, name, value)
+            _set(row, name, value)
+            if row.fragment is not None or row.readers:
+                self.changed(row)
 
     def changed(self, row: Row) -> None:
         """Drop the row's rendering, and every rendering that shows some of it."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from emulator.core.copies import copies
 from emulator.core.errors import AwsError
 from emulator.model.image import BlockDevice
 from emulator.model.instance import Instance, Reservation
@@ -26,6 +27,8 @@ from emulator.services.ec2.instances.views import as_launched, instance_xml, int
 from emulator.services.ec2.interfaces import network_interfaces
 from emulator.services.ec2.storage import volumes
 from emulator.state.store import Region
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
@@ -83,17 +86,19 @@ def _launched(call: Call, plan: LaunchPlan) -> list[Launched]:
             _undo(call, plan, instance)
         region[Reservation].remove(reservation)
         raise
-    launched = [
-        Launched(
-            instance, [column[index] for column in interfaces], [column[index] for column in disks]
-        )
-        for index, instance in enumerate(instances)
-    ]
+    launched = list(
+        map(Launched, instances, _across(instances, interfaces), _across(instances, disks))
+    )
     if plan.spot is not None:
         for instance in instances:
             fulfil(call.world, region[SpotRequest][instance.spot_request_id or ""], instance)
     begin_launches(call.world, region, plan, launched)
     return launched
+
+
+def _across(instances: Sequence[Instance], columns: Sequence[Sequence[T]]) -> Iterable[Sequence[T]]:
+    """Return for each instance what it has of each column."""
+    return zip(*columns, strict=True) if columns else [()] * len(instances)
 
 
 def _instances(
@@ -170,22 +175,18 @@ def _interfaces(
         if wanted.public_ip:
             wanted.existing.auto_public_ip = True
         return [wanted.existing]
-    attachment_ids = world.ids.resources("eni-attach", len(instances))
-    places = [
-        (
-            instance.id,
-            Attachment(
-                attachment_id,
-                wanted.device_index,
-                now,
-                "attached",
-                wanted.delete_on_termination,
-                wanted.network_card_index,
-                region.account,
-            ),
-        )
-        for instance, attachment_id in zip(instances, attachment_ids, strict=True)
-    ]
+    attachment = Attachment(
+        "",
+        wanted.device_index,
+        now,
+        "attached",
+        wanted.delete_on_termination,
+        wanted.network_card_index,
+        region.account,
+    )
+    ids = world.ids.resources("eni-attach", len(instances))
+    instance_ids = [instance.id for instance in instances]
+    places = list(zip(instance_ids, copies(attachment, id=ids), strict=True))
     return network_interfaces.new_interfaces(
         world,
         region,

@@ -217,12 +217,13 @@ def _now_running(
         if public_ip is None
         else [public_ip] * len(without)
     )
-    for interface, address in zip(without, addresses, strict=True):
-        interface.public_ip = address
-    for instance, _ in up:
+    region[NetworkInterface].assign(without, "public_ip", addresses)
+    instances = [instance for instance, _ in up]
+    for instance in instances:
+        instance.check_move("running")
         if instance.monitoring == "pending":
             instance.monitoring = "enabled"
-        instance.move("running")
+    region[Instance].assign(instances, "state", ["running"] * len(instances))
 
 
 def now_stopped(region: Region, instance: Instance) -> None:

@@ -145,6 +145,7 @@ def new_interfaces(
             "InvalidParameterCombination",
             f"The subnet '{subnet.id}' has no IPv4 CIDR block to take an address from",
         )
+    octets = random.randbytes(5 * count)
     pattern = NetworkInterface(
         id="",
         state="in-use",
@@ -165,7 +166,7 @@ def new_interfaces(
         id=world.ids.resources("eni", count),
         state=["pending" if attachment is None else "in-use" for _, attachment in places],
         # 0a is a locally administered unicast address, like those AWS gives.
-        mac_address=[f"0a:{random.randbytes(5).hex(':')}" for _ in places],
+        mac_address=[f"0a:{octets[at : at + 5].hex(':')}" for at in range(0, len(octets), 5)],
         private_ips=_shares(ipv4, count),
         ipv6_addresses=_shares(ipv6, count),
         instance_id=[instance_id for instance_id, _ in places],
