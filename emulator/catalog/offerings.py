@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import KeysView, Mapping
+from itertools import compress
 
 from emulator.catalog import files
 from emulator.catalog.instance_types import instance_types
 from emulator.catalog.regions import zones
 
 
+@functools.lru_cache(maxsize=1024)
 def offered_in(region: str, zone: str | None = None) -> KeysView[str]:
     """Return the names of the types offered in a region, or in one zone of it.
 
@@ -51,7 +53,5 @@ def _union(zone_ids: tuple[str, ...]) -> KeysView[str]:
     bits = 0
     for zone_id in zone_ids:
         bits |= int.from_bytes(base64.b64decode(masks[zone_id]), "little")
-    flags = reversed(f"{bits:b}")
-    return dict.fromkeys(
-        name for name, flag in zip(instance_types(), flags, strict=False) if flag == "1"
-    ).keys()
+    flags = map("1".__eq__, reversed(f"{bits:b}"))
+    return dict.fromkeys(compress(instance_types(), flags)).keys()

@@ -7,11 +7,13 @@ replaced whole. Only so can a table keep its indexes and the kept XML of records
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Protocol, Self, TypeVar, dataclass_transform
 
 import attrs
+
+from emulator.core.copies import copies
 
 NO_TAGS: Mapping[str, str] = MappingProxyType({})
 
@@ -103,6 +105,16 @@ class Row:
     sources: tuple[Any, ...] = _quiet(())
     sequence: int = _quiet(0)
 
+    def copies(self, **columns: Iterable[Any]) -> list[Self]:
+        """Return new rows like this one but for some fields; no table may hold it, or them.
+
+        Args:
+            columns: for each of those fields its values, one for each of the rows.
+        """
+        if self.watcher is not None:
+            raise ValueError(f"{self.id} is in a table")
+        return copies(self, **columns)
+
     def update(self, **fields: Any) -> None:
         """Assign several fields as one change."""
         watcher = self.watcher
@@ -117,9 +129,6 @@ class Row:
         """Say that a part of the row changed that is not a field of its own."""
         if self.watcher is not None:
             self.watcher.changed(self)
-
-
-S = TypeVar("S", bound="Stateful")
 
 
 @record
@@ -139,9 +148,13 @@ class Stateful(Row):
             IllegalMoveError: the table of moves does not have it; services refuse such
                 requests before, so this is a fault of ours and never an answer.
         """
+        self.check_move(state)
+        self.state = state
+
+    def check_move(self, state: str) -> None:
+        """Raise what ``move`` would raise."""
         if not self.may(state):
             raise IllegalMoveError(f"{self.id}: {self.state} -> {state}")
-        self.state = state
 
 
 def moves(**following: str) -> Mapping[str, frozenset[str]]:

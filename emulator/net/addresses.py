@@ -7,7 +7,7 @@ AWS's own.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from random import Random
 
@@ -34,30 +34,54 @@ def available(subnet: Subnet) -> int:
     return last - first + 1 - len(subnet.addresses_in_use)
 
 
-def take(subnet: Subnet, wanted: str | None, random: Random) -> str:
-    """Take one address, the wanted one or any.
+def take(subnet: Subnet, wanted: Sequence[str | None], random: Random) -> list[str]:
+    """Take addresses of a subnet, all or none; None stands for any.
 
     Raises:
         AwsError: InvalidParameterValue for an address outside the subnet or reserved,
             InvalidIPAddress.InUse, InsufficientFreeAddressesInSubnet.
     """
-    used = subnet.addresses_in_use
-    if wanted is not None:
-        number = _wanted_number(subnet, wanted)
-    else:
-        first, last = _bounds(subnet.cidr) if subnet.cidr else (1, 0)
-        span = last - first + 1
-        if len(used) >= span:
-            raise _no_room(subnet)
+    used, taken = subnet.addresses_in_use, list[int]()
+    try:
+        for address in wanted:
+            # Those asked for go first, lest one of the others is the same by chance.
+            if address is not None:
+                taken.append(_wanted_number(subnet, address))
+                used.add(taken[-1])
+        free = _free_numbers(subnet, wanted.count(None), random)
+    except AwsError:
+        used.difference_update(taken)
+        raise
+    subnet.touch()
+    named, others = iter(taken), iter(free)
+    return [dotted(next(others if address is None else named)) for address in wanted]
+
+
+def dotted(number: int) -> str:
+    """Return an IPv4 address as text."""
+    return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+def _free_numbers(subnet: Subnet, count: int, random: Random) -> list[int]:
+    """Take so many addresses, of the subnet's choice."""
+    used, found = subnet.addresses_in_use, list[int]()
+    first, last = _bounds(subnet.cidr) if subnet.cidr else (1, 0)
+    span = last - first + 1
+    if len(used) + count > span:
+        raise _no_room(subnet)
+    for _ in range(count):
         if subnet.reserved:
             number = _unreserved_number(subnet, random)
+            if number is None:
+                used.difference_update(found)
+                raise _no_room(subnet)
         else:
             number = first + int(random.random() * span)
             while number in used:
                 number = number + 1 if number < last else first
-    used.add(number)
-    subnet.touch()
-    return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        used.add(number)
+        found.append(number)
+    return found
 
 
 def _no_room(subnet: Subnet) -> AwsError:
@@ -68,14 +92,11 @@ def _no_room(subnet: Subnet) -> AwsError:
     )
 
 
-def _unreserved_number(subnet: Subnet, random: Random) -> int:
+def _unreserved_number(subnet: Subnet, random: Random) -> int | None:
     used = subnet.addresses_in_use
-    number = pick_address(
+    return pick_address(
         subnet, _bounds(subnet.cidr), lambda number: number not in used, len(used) + 1, random
     )
-    if number is None:
-        raise _no_room(subnet)
-    return number
 
 
 def _wanted_number(subnet: Subnet, wanted: str) -> int:

@@ -9,20 +9,15 @@ by themselves, its upper half for Elastic IP addresses. Tunnels of VPN connectio
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from ipaddress import IPv4Network
 from random import Random
 
 from emulator.core.errors import AwsError
+from emulator.net.addresses import dotted
 
 AUTOMATIC = IPv4Network("198.18.0.0/16")
 ELASTIC = IPv4Network("198.19.0.0/16")
 TUNNELS = IPv4Network("192.0.2.0/24")
-
-
-@cache
-def _bounds(pool: IPv4Network) -> tuple[int, int]:
-    return int(pool.network_address), pool.num_addresses
 
 
 def choose(pool: IPv4Network, random: Random, in_use: Callable[[str], bool]) -> str:
@@ -31,16 +26,29 @@ def choose(pool: IPv4Network, random: Random, in_use: Callable[[str], bool]) -> 
     Raises:
         AwsError: InsufficientAddressCapacity when there is none.
     """
-    first, count = _bounds(pool)
-    start = int(random.random() * count)
-    for step in range(count):
-        # The first and last address of the pool would look like a network and a broadcast.
-        offset = (start + step) % count
-        if 0 < offset < count - 1:
-            number = first + offset
-            address = f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-            if not in_use(address):
-                return address
-    raise AwsError(
-        "InsufficientAddressCapacity", "There are not enough free public IPv4 addresses."
-    )
+    return choose_several(pool, 1, random, in_use)[0]
+
+
+def choose_several(
+    pool: IPv4Network, count: int, random: Random, in_use: Callable[[str], bool]
+) -> list[str]:
+    """Return so many different addresses of ``pool`` that are not in use.
+
+    Raises:
+        AwsError: InsufficientAddressCapacity when there are not.
+    """
+    # The first and last address of the pool would look like a network and a broadcast.
+    first, size = int(pool.network_address) + 1, pool.num_addresses - 2
+    chosen: dict[str, None] = {}
+    for _ in range(count):
+        start = int(random.random() * size)
+        for step in range(size):
+            address = dotted(first + (start + step) % size)
+            if address not in chosen and not in_use(address):
+                chosen[address] = None
+                break
+        else:
+            raise AwsError(
+                "InsufficientAddressCapacity", "There are not enough free public IPv4 addresses."
+            )
+    return list(chosen)

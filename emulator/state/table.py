@@ -7,14 +7,16 @@ invalidation; they only read through tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
 from emulator.model.row import Row, Watcher
 
 R = TypeVar("R", bound=Row)
+_set = object.__setattr__
 
 
 class Source(Protocol):
@@ -107,10 +109,27 @@ class _Bucket:
     An empty bucket stays in its index only while a rendering depends on its emptiness.
     """
 
-    index: dict[Any, _Bucket]
+    index: _Index
     key: Any
     rows: dict[str, Row] = attrs.field(factory=dict)
     readers: Row | set[Row] | None = None
+
+
+_Index: TypeAlias = dict[Any, "Row | _Bucket"]
+"""Rows by the value of a field. A row that is alone with its value, and whose bucket no
+rendering depends on, stands for itself: most buckets would be larger than many a record.
+"""
+
+
+def _bucket(index: _Index, key: Any) -> _Bucket:
+    """Return the bucket of a value, made now where there was none."""
+    entry = index.get(key)
+    if isinstance(entry, _Bucket):
+        return entry
+    bucket = index[key] = _Bucket(index, key)
+    if entry is not None:
+        bucket.rows[entry.id] = entry
+    return bucket
 
 
 @attrs.define(eq=False)
@@ -120,7 +139,7 @@ class Table(Watcher, Generic[R]):
     _reads: Reads
     _kind: type[R]
     _rows: dict[str, R] = attrs.field(factory=dict, init=False)
-    _indexes: dict[str, dict[Any, _Bucket]] = attrs.field(init=False)
+    _indexes: dict[str, _Index] = attrs.field(init=False)
     _last_sequence: int = attrs.field(default=0, init=False)
     readers: Row | set[Row] | None = attrs.field(default=None, init=False)
 
@@ -162,9 +181,9 @@ class Table(Watcher, Generic[R]):
         if row.id in self._rows:
             raise ValueError(f"{row.id} exists already")
         self._last_sequence += 1
-        row.sequence = self._last_sequence
         self._rows[row.id] = row
-        row.watcher = self
+        _set(row, "sequence", self._last_sequence)
+        _set(row, "watcher", self)
         for name, index in self._indexes.items():
             value = getattr(row, name)
             if value is not None:
@@ -172,6 +191,32 @@ class Table(Watcher, Generic[R]):
         if self.readers:
             drop(self)
         return row
+
+    def add_all(self, rows: Sequence[R]) -> None:
+        """Take some rows in, in this order; their ids must be new."""
+        if len(rows) == 1:
+            self.add(rows[0])
+            return
+        added = {row.id: row for row in rows}
+        if len(added) < len(rows) or not self._rows.keys().isdisjoint(added):
+            ids = [row.id for row in rows]
+            twice = next(each for each in ids if each in self._rows or ids.count(each) > 1)
+            raise ValueError(f"{twice} exists already")
+        for sequence, row in enumerate(rows, self._last_sequence + 1):
+            _set(row, "sequence", sequence)
+            _set(row, "watcher", self)
+        self._last_sequence += len(rows)
+        self._rows.update(added)
+        for name, index in self._indexes.items():
+            values = list(map(attrgetter(name), rows))
+            if values.count(values[0]) == len(values):
+                self._enter_together(index, values[0], added)
+                continue
+            for row, value in zip(rows, values, strict=True):
+                if value is not None:
+                    self._enter(index, value, row)
+        if self.readers:
+            drop(self)
 
     def remove(self, row: R) -> None:
         """Let a row go; removing it again does nothing."""
@@ -193,22 +238,22 @@ class Table(Watcher, Generic[R]):
         """
         ((name, value),) = wanted.items()
         index = self._indexes[name]
-        bucket = index.get(value)
         if self._reads.watching:
-            if bucket is None:
-                bucket = index[value] = _Bucket(index, value)
-            self._reads.note(bucket)
-            for row in bucket.rows.values():
+            found = _bucket(index, value)
+            self._reads.note(found)
+            for row in found.rows.values():
                 self._reads.note(row)
-        if bucket is None:
+            return list(found.rows.values())  # type: ignore[arg-type]  # our rows only
+        entry = index.get(value)
+        if entry is None:
             return []
-        return list(bucket.rows.values())  # type: ignore[arg-type]  # buckets hold our rows only
+        return list(entry.rows.values()) if isinstance(entry, _Bucket) else [entry]  # type: ignore[arg-type,list-item]  # likewise
 
     def has(self, **wanted: Any) -> bool:
         """Tell whether ``where`` would find anything; not for views, nothing is noted."""
         ((name, value),) = wanted.items()
-        bucket = self._indexes[name].get(value)
-        return bucket is not None and bool(bucket.rows)
+        entry = self._indexes[name].get(value)
+        return entry is not None and (not isinstance(entry, _Bucket) or bool(entry.rows))
 
     def changing(self, row: Row, name: str, value: Any) -> None:
         """Keep indexes and renderings true while a field is assigned."""
@@ -227,6 +272,16 @@ class Table(Watcher, Generic[R]):
             if value is not None:
                 self._enter(index, value, row)
 
+    def assign(self, rows: Sequence[R], name: str, values: Iterable[Any]) -> None:
+        """Assign one field of some of the table's rows, as so many assignments would."""
+        index = self._indexes.get(name)
+        for row, value in zip(rows, values, strict=True):
+            if index is not None:
+                self.reindexing(row, name, value)
+            _set(row, name, value)
+            if row.fragment is not None or row.readers:
+                self.changed(row)
+
     def changed(self, row: Row) -> None:
         """Drop the row's rendering, and every rendering that shows some of it."""
         row.fragment = None
@@ -234,25 +289,36 @@ class Table(Watcher, Generic[R]):
             drop(row)
 
     @staticmethod
-    def _enter(index: dict[Any, _Bucket], value: Any, row: Row) -> None:
-        row_id = row.id
+    def _enter(index: _Index, value: Any, row: Row) -> None:
         for key in value if type(value) is tuple else (value,):
-            bucket = index.get(key)
-            if bucket is None:
-                bucket = index[key] = _Bucket(index, key)
-            bucket.rows[row_id] = row
+            if key not in index:
+                index[key] = row
+                continue
+            bucket = _bucket(index, key)
+            bucket.rows[row.id] = row
             if bucket.readers:
                 drop(bucket)
 
     @staticmethod
-    def _leave(index: dict[Any, _Bucket], value: Any, row: Row) -> None:
-        row_id = row.id
+    def _enter_together(index: _Index, value: Any, rows: Mapping[str, Row]) -> None:
+        """Enter rows that have the same value, which may be None."""
+        if value is None:
+            return
         for key in value if type(value) is tuple else (value,):
-            bucket = index.get(key)
-            if bucket is None:
-                continue
-            bucket.rows.pop(row_id, None)
+            bucket = _bucket(index, key)
+            bucket.rows.update(rows)
             if bucket.readers:
                 drop(bucket)
-            if not bucket.rows:
+
+    @staticmethod
+    def _leave(index: _Index, value: Any, row: Row) -> None:
+        for key in value if type(value) is tuple else (value,):
+            entry = index.get(key)
+            if entry is row:
                 del index[key]
+            elif isinstance(entry, _Bucket):
+                entry.rows.pop(row.id, None)
+                if entry.readers:
+                    drop(entry)
+                if not entry.rows:
+                    del index[key]

@@ -167,8 +167,8 @@ class LaunchesAtOnce(Protocol):
     """Of a manager whose guests are up at once: nobody has to wait for them, or lock them."""
 
     @abstractmethod
-    def launch_now(self, instance_id: str) -> Guest:
-        """Boot one guest; it cannot fail and needs to know nothing but whose it is."""
+    def launch_now(self, instance_ids: Sequence[str]) -> None:
+        """Boot guests; that cannot fail and needs to know nothing but whose they are."""
 
 
 @attrs.frozen

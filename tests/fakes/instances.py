@@ -51,7 +51,7 @@ def running_instance(
             snapshot_id="snap-1" if device == root else None,
         )
         place = VolumeAttachment(device, world.clock.now(), "attached", device == root)
-        volumes.disk_at_launch(world, region, fields, instance.id, place)
+        volumes.disks_at_launch(world, region, fields, [instance.id], place)
     return instance
 
 

@@ -23,9 +23,9 @@ class MockManager(VMManager):
         """Note one running guest."""
         return self._up(spec.instance_id)
 
-    def launch_now(self, instance_id: str) -> Guest:
-        """Note one running guest."""
-        return self._up(instance_id)
+    def launch_now(self, instance_ids: Sequence[str]) -> None:
+        """Note running guests."""
+        self._running.update(dict.fromkeys(instance_ids, True))
 
     async def start(self, instance_id: str) -> Guest:
         """Note that the guest is up."""

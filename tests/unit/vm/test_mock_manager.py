@@ -18,4 +18,7 @@ class TestMockManager(VMManagerContract):
 
 def test_its_guests_are_up_at_once(manager: MockManager) -> None:
     assert isinstance(manager, LaunchesAtOnce)
-    assert manager.launch_now(SPEC.instance_id).running
+
+    manager.launch_now([SPEC.instance_id, "i-2"])
+
+    assert TestMockManager().running(manager) == {SPEC.instance_id: True, "i-2": True}

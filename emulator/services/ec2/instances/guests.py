@@ -139,7 +139,7 @@ def follow(world: World, region: Region, instance: Instance, guest: Guest | None
     elif guest.running and instance.state == "stopped":
         instance.state_reason, instance.state_transition_reason = None, ""
         instance.move("pending")
-        machines.now_running(world, region, instance, guest, primary(region, instance))
+        machines.now_running(world, region, instance, guest)
     elif not guest.running and instance.state == "running":
         if guest.ended and not guest.ended_well:
             message = f"{machines.LAUNCH_FAILED}: {guest.ended}"

@@ -21,11 +21,11 @@ from emulator.state.store import Region
 
 # Elements whose text may differ between the instances of one launch.
 _VARYING = re.compile(
-    rb"<(amiLaunchIndex|attachmentId|instanceId|ipv6Address|macAddress|networkInterfaceId"
-    rb"|privateDnsName|privateIpAddress|volumeId)>([^<]+)</"
+    r"<(amiLaunchIndex|attachmentId|instanceId|ipv6Address|macAddress|networkInterfaceId"
+    r"|privateDnsName|privateIpAddress|volumeId)>([^<]+)</"
 )
 # Elements that an instance gets only later; with one of them nothing is filled in.
-_UNEXPECTED = re.compile(rb"<(publicIp|ipAddress|spotInstanceRequestId|carrierIp)>")
+_UNEXPECTED = re.compile(r"<(publicIp|ipAddress|spotInstanceRequestId|carrierIp)>")
 
 
 @attrs.frozen
@@ -37,79 +37,70 @@ class Launched:
     volumes: Sequence[Volume]
 
 
-def _values(region: Region, launched: Launched) -> Iterator[tuple[str, str]]:
-    """Return what is an instance's own, element by element, in the same order for each."""
-    instance = launched.instance
-    yield "amiLaunchIndex", str(instance.launch_index)
-    yield "instanceId", instance.id
-    yield "privateDnsName", resource_name(region.name, instance.id)
-    for interface in launched.interfaces:
-        yield "networkInterfaceId", interface.id
-        yield "macAddress", interface.mac_address
-        if interface.attachment is not None:
-            yield "attachmentId", interface.attachment.id
-        for address in interface.private_ips:
-            yield "privateIpAddress", address
-            yield "privateDnsName", private_name(region.name, address)
-        for address in interface.ipv6_addresses:
-            yield "ipv6Address", address
-    for volume in launched.volumes:
-        yield "volumeId", volume.id
+def _columns(region: Region, launch: Sequence[Launched]) -> list[tuple[str, Sequence[str]]]:
+    """Return what is each instance's own: an element and its values, one for each of them."""
+    name = region.name
+    ids = [one.instance.id for one in launch]
+    columns: list[tuple[str, Sequence[str]]] = [
+        ("amiLaunchIndex", [str(one.instance.launch_index) for one in launch]),
+        ("instanceId", ids),
+        ("privateDnsName", [resource_name(name, instance_id) for instance_id in ids]),
+    ]
+    for interfaces in zip(*(one.interfaces for one in launch), strict=True):
+        attachments = [interface.attachment for interface in interfaces]
+        columns += [
+            ("networkInterfaceId", [interface.id for interface in interfaces]),
+            ("macAddress", [interface.mac_address for interface in interfaces]),
+            ("attachmentId", [attachment.id for attachment in attachments if attachment]),
+        ]
+        for addresses in zip(*(interface.private_ips for interface in interfaces), strict=True):
+            columns.append(("privateIpAddress", addresses))
+            columns.append(
+                ("privateDnsName", [private_name(name, address) for address in addresses])
+            )
+        for addresses in zip(*(interface.ipv6_addresses for interface in interfaces), strict=True):
+            columns.append(("ipv6Address", addresses))
+    for volumes in zip(*(one.volumes for one in launch), strict=True):
+        columns.append(("volumeId", [volume.id for volume in volumes]))
+    return columns
 
 
-@attrs.frozen
-class _Template:
-    """One instance's XML cut where something of its own stands.
+def _filled(xml: bytes, columns: Sequence[tuple[str, Sequence[str]]]) -> Iterator[bytes] | None:
+    """Return the XML of each instance, or None where that cannot be done.
 
-    Attributes:
-        pieces: the XML, with a gap at every odd place.
-        gaps: for each gap, which of an instance's values fills it.
-        size: how many values an instance has.
+    Args:
+        xml: the first one's, as it was rendered.
+        columns: from ``_columns``.
     """
-
-    pieces: list[bytes]
-    gaps: list[int]
-    size: int
-
-    def filled(self, own: Sequence[bytes]) -> bytes:
-        """Return the XML of the instance with these values."""
-        pieces = self.pieces
-        pieces[1::2] = [own[gap] for gap in self.gaps]
-        return b"".join(pieces)
-
-
-def _template(xml: bytes, values: Sequence[tuple[str, str]]) -> _Template | None:
-    """Return the XML as a template of its values, or None where that cannot be done."""
-    place_of = {
-        (element.encode(), value.encode()): place for place, (element, value) in enumerate(values)
-    }
-    if len(place_of) != len(values) or _UNEXPECTED.search(xml):
+    text = xml.decode()
+    column_of = {(element, values[0]): values for element, values in columns}
+    if len(column_of) != len(columns) or _UNEXPECTED.search(text):
         return None
-    pieces: list[bytes] = []
-    gaps: list[int] = []
+    pieces: list[str] = []
+    gaps: list[Sequence[str]] = []
     end = 0
-    for found in _VARYING.finditer(xml):
-        place = place_of.get((found[1], found[2]))
-        if place is None:
+    for found in _VARYING.finditer(text):
+        values = column_of.get((found[1], found[2]))
+        if values is None:
             return None
-        pieces += [xml[end : found.start(2)], b""]
-        gaps.append(place)
+        pieces += [text[end : found.start(2)], ""]
+        gaps.append(values)
         end = found.end(2)
-    pieces.append(xml[end:])
-    return _Template(pieces, gaps, len(values))
+    pieces.append(text[end:])
+
+    def fill(own: tuple[str, ...]) -> bytes:
+        pieces[1::2] = own
+        return "".join(pieces).encode()
+
+    return map(fill, zip(*gaps, strict=True))
 
 
 def launched_xml(region: Region, launch: Sequence[Launched]) -> list[bytes]:
     """Return the XML of each instance of a launch, none of which has changed since."""
-    first_xml = instance_xml(region, launch[0].instance)
+    first = instance_xml(region, launch[0].instance)
     if len(launch) == 1:
-        return [first_xml]
-    template = _template(first_xml, list(_values(region, launch[0])))
-    if template is None:
-        return [first_xml, *(instance_xml(region, one.instance) for one in launch[1:])]
-    filled = [first_xml]
-    for one in launch[1:]:
-        own = "\n".join([value for _, value in _values(region, one)]).encode().split(b"\n")
-        fits = len(own) == template.size
-        filled.append(template.filled(own) if fits else instance_xml(region, one.instance))
-    return filled
+        return [first]
+    filled = _filled(first, _columns(region, launch))
+    if filled is None:
+        return [first, *(instance_xml(region, one.instance) for one in launch[1:])]
+    return list(filled)

@@ -110,10 +110,10 @@ def begin_launches(
     def begin() -> None:
         manager = world.machines
         if isinstance(manager, LaunchesAtOnce):
-            for one in launched:
-                instance_id = one.instance.id
-                guest = manager.launch_now(instance_id)
-                now_running(world, region, one.instance, guest, _primary_of(plan, one))
+            waiting = [one for one in launched if one.instance.state == "pending"]
+            manager.launch_now([one.instance.id for one in waiting])
+            up = [(one.instance, _primary_of(plan, one)) for one in waiting]
+            _all_running(world, region, up)
             return
         for one in launched:
             world.background.start(
@@ -148,7 +148,7 @@ async def _launch(world: World, region: Region, instance: Instance, spec: Launch
             if instance.state == "pending":
                 end(world, region, instance, failure(error))
             return
-        now_running(world, region, instance, guest, primary(region, instance))
+        now_running(world, region, instance, guest)
 
 
 async def start(world: World, region: Region, instance: Instance) -> None:
@@ -165,7 +165,7 @@ async def start(world: World, region: Region, instance: Instance) -> None:
                 instance.move("stopping")
                 instance.move("stopped")
             return
-        now_running(world, region, instance, guest, primary(region, instance))
+        now_running(world, region, instance, guest)
 
 
 async def stop(world: World, region: Region, instance: Instance) -> None:
@@ -218,26 +218,47 @@ async def terminate(world: World, region: Region, instance: Instance) -> None:
             end(world, region, instance, instance.state_reason)
 
 
-def now_running(
+def now_running(world: World, region: Region, instance: Instance, guest: Guest) -> None:
+    """Note that a machine is up, if that is still awaited."""
+    if instance.state == "pending":
+        _all_running(world, region, [(instance, primary(region, instance))], guest.public_ip)
+
+
+def _all_running(
     world: World,
     region: Region,
-    instance: Instance,
-    guest: Guest,
-    interface: NetworkInterface | None,
+    up: Sequence[tuple[Instance, NetworkInterface | None]],
+    public_ip: str | None = None,
 ) -> None:
-    """Note that a machine is up; it gets the public address that its interface is to have."""
-    if instance.state != "pending":
-        return
-    if (
-        interface is not None
+    """Note that machines of pending instances are up.
+
+    Args:
+        world: gives randomness.
+        region: of the instances.
+        up: the instances with their primary interfaces, which get the public addresses that
+            they are to have.
+        public_ip: the one that a manager gave to the machine, if it gave one.
+    """
+    without = [
+        interface
+        for _, interface in up
+        if interface is not None
         and interface.auto_public_ip
         and interface.public_ip is None
         and not elastic_addresses(region, interface)
-    ):
-        interface.public_ip = guest.public_ip or network_interfaces.new_public_ip(world, region)
-    if instance.monitoring == "pending":
-        instance.monitoring = "enabled"
-    instance.move("running")
+    ]
+    addresses = (
+        network_interfaces.new_public_ips(world, region, len(without))
+        if public_ip is None
+        else [public_ip] * len(without)
+    )
+    region[NetworkInterface].assign(without, "public_ip", addresses)
+    instances = [instance for instance, _ in up]
+    for instance in instances:
+        instance.check_move("running")
+        if instance.monitoring == "pending":
+            instance.monitoring = "enabled"
+    region[Instance].assign(instances, "state", ["running"] * len(instances))
 
 
 def now_stopped(region: Region, instance: Instance) -> None:

@@ -15,7 +15,7 @@ from emulator.model.instance import Instance
 from emulator.model.network_interface import Address, NetworkInterface
 from emulator.model.vpc import Subnet
 from emulator.net import prefixes
-from emulator.net.addresses import give_back
+from emulator.net.addresses import give_back, take
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.interfaces.network_interfaces import (
     MAX_ADDRESSES,
@@ -24,7 +24,6 @@ from emulator.services.ec2.interfaces.network_interfaces import (
     clear_association,
     ipv6_for,
     new_ipv6_prefixes,
-    take_all,
     take_ipv4_prefixes,
 )
 from emulator.state.store import Region
@@ -93,7 +92,7 @@ def _assign_ipv4(
     total = len(interface.private_ips) + len(interface.ipv4_prefixes) + len(wanted) + count
     _check_limit(call.region, interface, "Ipv4AddressesPerInterface", total)
     fresh: list[str | None] = [address for address in wanted if address not in moved]
-    taken = take_all(call.world, subnet, fresh + [None] * count)
+    taken = take(subnet, fresh + [None] * count, call.world.ids.random)
     for address, holder in moved.items():
         holder.private_ips = tuple(ip for ip in holder.private_ips if ip != address)
         for elastic in call.region[Address].where(network_interface_id=holder.id):

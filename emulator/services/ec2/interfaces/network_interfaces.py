@@ -7,7 +7,7 @@ What instances, NAT gateways and endpoints need of interfaces is here too: they 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
@@ -41,15 +41,19 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_ADDRESSES",
     "NETWORK_INTERFACE",
+    "NOWHERE",
     "OPERATIONS",
     "PRIMARY_DEVICE",
+    "Place",
     "attach",
     "clear_association",
     "delete_interface",
     "detach",
     "new_attachment",
     "new_interface",
+    "new_interfaces",
     "new_public_ip",
+    "new_public_ips",
     "release_from_instance",
 ]
 
@@ -60,11 +64,35 @@ PRIMARY_DEVICE = 0
 # More than any instance type has on one interface.
 MAX_ADDRESSES = 50
 
+Place: TypeAlias = tuple[str | None, Attachment | None]
+"""The instance an interface is attached to, and how; NOWHERE for none."""
+
+NOWHERE: Place = (None, None)
+
 
 def new_interface(
+    world: World, region: Region, subnet: Subnet, **settings: Any
+) -> NetworkInterface:
+    """Add an interface with addresses of its subnet, in state ``pending``.
+
+    Args:
+        world: gives ids and randomness.
+        region: of the subnet.
+        subnet: where the addresses come from.
+        settings: those of ``new_interfaces``.
+
+    Raises:
+        AwsError: an address cannot be had; nothing is taken then.
+    """
+    (interface,) = new_interfaces(world, region, subnet, (NOWHERE,), **settings)
+    return interface
+
+
+def new_interfaces(
     world: World,
     region: Region,
     subnet: Subnet,
+    places: Sequence[Place],
     *,
     group_ids: tuple[str, ...],
     private_ip: str | None = None,
@@ -77,16 +105,16 @@ def new_interface(
     interface_type: str = "interface",
     requester_id: str | None = None,
     requester_managed: bool = False,
-    instance_id: str | None = None,
-    attachment: Attachment | None = None,
     auto_public_ip: bool = False,
-) -> NetworkInterface:
-    """Add an interface with addresses of its subnet, in state ``pending`` or attached already.
+) -> list[NetworkInterface]:
+    """Add interfaces that differ in their places, ids and addresses only.
 
     Args:
         world: gives ids and randomness.
         region: of the subnet.
         subnet: where the addresses come from.
+        places: for each of them the instance it is made for and its attachment there, or
+            NOWHERE for one that is ``pending``.
         group_ids: what ``groups_for`` returned.
         private_ip: the primary address; any when None.
         secondary_ips: further addresses.
@@ -99,54 +127,59 @@ def new_interface(
         interface_type: as AWS lists them.
         requester_id: the service that makes it, if one does.
         requester_managed: whether that service alone may change it.
-        instance_id: the instance it is made for, if it is made for one.
-        attachment: its place in that instance, from ``new_attachment``.
-        auto_public_ip: whether it gets a public address while the instance runs.
+        auto_public_ip: whether it gets a public address while its instance runs.
 
     Raises:
         AwsError: an address cannot be had; nothing is taken then.
     """
-    random = world.ids.random
+    count, random = len(places), world.ids.random
     if ipv6_count is None:
         ipv6_count = 1 if subnet.assign_ipv6_address_on_creation and not ipv6_addresses else 0
-    ipv6 = (
-        ipv6_for(world, region, subnet, ipv6_addresses, ipv6_count)
-        if ipv6_addresses or ipv6_count
-        else ()
-    )
-    taken: tuple[str, ...] = ()
-    if subnet.cidr and not secondary_ips and not secondary_count:
-        taken = (take(subnet, private_ip, random),)
-    elif subnet.cidr:
-        wanted = (private_ip, *secondary_ips, *(None,) * secondary_count)
-        taken = take_all(world, subnet, wanted)
-    elif private_ip or secondary_ips or secondary_count:
+    ipv6 = ipv6_for(world, region, subnet, ipv6_addresses, ipv6_count * count)
+    wanted = (private_ip, *secondary_ips, *(None,) * secondary_count)
+    ipv4: Sequence[str] = ()
+    if subnet.cidr:
+        ipv4 = take(subnet, wanted * count, random)
+    elif wanted != (None,):
         raise AwsError(
             "InvalidParameterCombination",
             f"The subnet '{subnet.id}' has no IPv4 CIDR block to take an address from",
         )
-    digits = f"{random.getrandbits(40):010x}"
-    interface = NetworkInterface(
-        id=world.ids.resource("eni"),
-        state="pending" if attachment is None else "in-use",
+    octets = random.randbytes(5 * count)
+    pattern = NetworkInterface(
+        id="",
+        state="in-use",
         vpc_id=subnet.vpc_id,
         subnet_id=subnet.id,
         availability_zone=subnet.availability_zone,
-        # 0a is a locally administered unicast address, like those AWS gives.
-        mac_address=(f"0a:{digits[:2]}:{digits[2:4]}:{digits[4:6]}:{digits[6:8]}:{digits[8:]}"),
-        private_ips=taken,
+        mac_address="",
+        private_ips=(),
         group_ids=group_ids,
         description=description,
         interface_type=interface_type,
         requester_id=requester_id,
         requester_managed=requester_managed,
-        ipv6_addresses=ipv6,
         tags=tags,
-        instance_id=instance_id,
-        attachment=attachment,
         auto_public_ip=auto_public_ip,
     )
-    return region[NetworkInterface].add(interface)
+    made = pattern.copies(
+        id=world.ids.resources("eni", count),
+        state=["pending" if attachment is None else "in-use" for _, attachment in places],
+        # 0a is a locally administered unicast address, like those AWS gives.
+        mac_address=[f"0a:{octets[at : at + 5].hex(':')}" for at in range(0, len(octets), 5)],
+        private_ips=_shares(ipv4, count),
+        ipv6_addresses=_shares(ipv6, count),
+        instance_id=[instance_id for instance_id, _ in places],
+        attachment=[attachment for _, attachment in places],
+    )
+    region[NetworkInterface].add_all(made)
+    return made
+
+
+def _shares(addresses: Sequence[str], count: int) -> list[tuple[str, ...]]:
+    """Return what each of several interfaces gets of addresses taken for all of them."""
+    each = len(addresses) // count
+    return [tuple(addresses[at * each : (at + 1) * each]) for at in range(count)]
 
 
 def new_attachment(
@@ -170,22 +203,6 @@ def new_attachment(
     )
 
 
-def take_all(world: World, subnet: Subnet, wanted: Sequence[str | None]) -> tuple[str, ...]:
-    """Take IPv4 addresses of a subnet, all or none; None stands for any.
-
-    Raises:
-        AwsError: one of them cannot be had.
-    """
-    random, taken = world.ids.random, []
-    try:
-        for address in wanted:
-            taken.append(take(subnet, address, random))  # noqa: PERF401 - kept on error
-    except AwsError:
-        give_back(subnet, taken)
-        raise
-    return tuple(taken)
-
-
 def ipv6_for(
     world: World, region: Region, subnet: Subnet, wanted: Sequence[str], count: int
 ) -> tuple[str, ...]:
@@ -194,6 +211,8 @@ def ipv6_for(
     Raises:
         AwsError: InvalidParameterValue or InvalidIPAddress.InUse.
     """
+    if not wanted and not count:
+        return ()
     in_use = {
         address
         for interface in region[NetworkInterface].where(subnet_id=subnet.id)
@@ -211,9 +230,15 @@ def ipv6_for(
 
 def new_public_ip(world: World, region: Region) -> str:
     """Return a public address for an interface that is to have one by itself."""
+    return new_public_ips(world, region, 1)[0]
+
+
+def new_public_ips(world: World, region: Region, count: int) -> list[str]:
+    """Return public addresses for so many interfaces."""
     interfaces = region[NetworkInterface]
-    return public_addresses.choose(
+    return public_addresses.choose_several(
         public_addresses.AUTOMATIC,
+        count,
         world.ids.random,
         lambda address: interfaces.has(public_ip=address),
     )

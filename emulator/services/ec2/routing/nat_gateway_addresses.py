@@ -14,9 +14,9 @@ from emulator.core.errors import AwsError
 from emulator.model.nat_gateway import NatAddress, NatGateway
 from emulator.model.network_interface import Address, NetworkInterface
 from emulator.model.vpc import Subnet
-from emulator.net.addresses import give_back
+from emulator.net.addresses import give_back, take
 from emulator.services.call import Call, Handler
-from emulator.services.ec2.interfaces.network_interfaces import clear_association, take_all
+from emulator.services.ec2.interfaces.network_interfaces import clear_association
 from emulator.services.ec2.nouns import NOUNS
 from emulator.services.ec2.routing.nat_gateways import (
     MAX_ADDRESSES,
@@ -62,7 +62,7 @@ def _take(call: Call, gateway: NatGateway, wanted: Sequence[str | None]) -> tupl
         )
     region = call.region
     interface = region[NetworkInterface][gateway.addresses[0].network_interface_id or ""]
-    taken = take_all(call.world, region[Subnet][gateway.subnet_id], wanted)
+    taken = tuple(take(region[Subnet][gateway.subnet_id], wanted, call.world.ids.random))
     interface.private_ips = (*interface.private_ips, *taken)
     return taken
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -198,32 +198,29 @@ def new_volume(world: World, region: Region, **settings: Any) -> Volume:
     )
 
 
-def disk_at_launch(
+def disks_at_launch(
     world: World,
     region: Region,
     fields: Mapping[str, Any],
-    instance_id: str,
+    instance_ids: Sequence[str],
     attachment: VolumeAttachment,
-) -> Volume:
-    """Return a new volume that is in use as the disk of an instance being launched.
+) -> list[Volume]:
+    """Return new volumes that are in use as disks of instances being launched, one of each.
 
     Args:
-        world: gives the id.
-        region: where it is.
-        fields: from ``volume_fields``, the same for every instance of a launch.
-        instance_id: whose disk it is.
-        attachment: its place there, the same for every instance of a launch.
+        world: gives the ids.
+        region: where they are.
+        fields: from ``volume_fields``.
+        instance_ids: whose disks they are.
+        attachment: their place there.
     """
-    return region[Volume].add(
-        Volume(
-            id=world.ids.resource("vol"),
-            state="in-use",
-            created_at=attachment.attached_at,
-            instance_id=instance_id,
-            attachment=attachment,
-            **fields,
-        )
+    pattern = Volume(
+        id="", state="in-use", created_at=attachment.attached_at, attachment=attachment, **fields
     )
+    ids = world.ids.resources("vol", len(instance_ids))
+    disks = pattern.copies(id=ids, instance_id=instance_ids)
+    region[Volume].add_all(disks)
+    return disks
 
 
 def release_from_instance(_: World, region: Region, instance_id: str) -> None:
