@@ -13,7 +13,21 @@ import attrs
 
 from emulator.vm.docker.archive import Entry, directory, pack
 from emulator.vm.docker.host_keys import HostKey, console_lines
+from emulator.vm.docker.steps import Steps, steps
 from emulator.vm.docker.tools import MOUNT_POINT
+from emulator.vm.seed import nocloud
+
+# For an image's own cloud-init: the seed is beside it and the network is there already; the
+# host keys are those that the running server has; root logs in, as in the stock images.
+_CLOUD_INIT = b"""\
+# Written by the emulator.
+datasource_list: [NoCloud, None]
+network: {config: disabled}
+ssh_deletekeys: false
+disable_root: false
+growpart: {mode: 'off'}
+resize_rootfs: false
+"""
 
 
 @attrs.frozen
@@ -48,8 +62,17 @@ def entrypoint(instance_id: str) -> list[str]:
 
 
 def files(plan: GuestPlan, *, now: float) -> bytes:
-    """Return everything a new instance needs, as an archive for ``/``."""
-    return pack((*_skeleton(plan), *_identity(plan), *_user_data(plan)), modified_at=now)
+    """Return everything a new instance needs, as an archive for ``/``.
+
+    Large user data take a tenth of a second to read, so this belongs into a thread.
+
+    Args:
+        plan: the instance.
+        now: the files' time, in seconds since 1970.
+    """
+    wanted = _steps(plan)
+    entries = (*_skeleton(plan), *_identity(plan, wanted), *_user_data(plan, wanted))
+    return pack(entries, modified_at=now)
 
 
 def user_data_files(plan: GuestPlan, *, now: float) -> bytes:
@@ -57,12 +80,21 @@ def user_data_files(plan: GuestPlan, *, now: float) -> bytes:
 
     They are shown at once, and run at no later boot but the first: AWS does the same.
     """
-    return pack((*_skeleton(plan), *_user_data(plan)), modified_at=now)
+    return pack((*_skeleton(plan), *_user_data(plan, _steps(plan))), modified_at=now)
 
 
 def instance_directory(instance_id: str) -> str:
     """Return cloud-init's directory of an instance, relative to ``/``."""
     return f"var/lib/cloud/instances/{instance_id}"
+
+
+def wanted_hostname(user_data: bytes) -> str | None:
+    """Return the name that a cloud-config asks for: only Docker can give it."""
+    return steps(user_data, "root").hostname
+
+
+def _steps(plan: GuestPlan) -> Steps:
+    return steps(plan.user_data or b"", plan.login_user or "root")
 
 
 def _skeleton(plan: GuestPlan) -> Iterator[Entry]:
@@ -73,9 +105,9 @@ def _skeleton(plan: GuestPlan) -> Iterator[Entry]:
     yield directory(f"{instance}/ec2-emulator", 0o700)
 
 
-def _identity(plan: GuestPlan) -> Iterator[Entry]:
+def _identity(plan: GuestPlan, wanted: Steps) -> Iterator[Entry]:
     private = f"{instance_directory(plan.instance_id)}/ec2-emulator"
-    yield Entry(f"{private}/plan", _variables(plan), mode=0o600)
+    yield Entry(f"{private}/plan", _variables(plan, wanted), mode=0o600)
     keys = "".join(f"{' '.join(key.split())}\n" for key in plan.public_keys)
     yield Entry(f"{private}/authorized_keys", keys.encode(), mode=0o600)
     yield Entry(f"{private}/console", console_lines(plan.host_keys).encode(), mode=0o600)
@@ -87,22 +119,36 @@ def _identity(plan: GuestPlan) -> Iterator[Entry]:
         yield Entry(f"{path}/dropbear_{key.kind}", key.dropbear, mode=0o600)
 
 
-def _variables(plan: GuestPlan) -> bytes:
+def _variables(plan: GuestPlan, wanted: Steps) -> bytes:
     """Return the plan as assignments that a shell reads, each value quoted."""
     values = {
         "hostname": plan.hostname,
         "login_user": plan.login_user or "",
         "wait_for_namespace": "1" if plan.wait_for_namespace else "",
         "init": plan.init or "",
-        "password_login": "",
+        "password_login": {None: "", True: "yes", False: "no"}[wanted.password_login],
+        "disable_root": "1" if wanted.disable_root else "",
     }
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()).encode()
 
 
-def _user_data(plan: GuestPlan) -> Iterator[Entry]:
+def _user_data(plan: GuestPlan, wanted: Steps) -> Iterator[Entry]:
+    """Give the user data for whoever reads them: people, cloud-init, or our own steps."""
     instance = instance_directory(plan.instance_id)
-    yield Entry(f"{instance}/user-data.txt", plan.user_data or b"", mode=0o600)
-    if (plan.user_data or b"").startswith(b"#!"):
-        yield directory(f"{instance}/scripts")
-        yield Entry(f"{instance}/scripts/part-001", plan.user_data, mode=0o700)
-        yield Entry(f"{instance}/ec2-emulator/once", b"run_script part-001\n", mode=0o600)
+    private = f"{instance}/ec2-emulator"
+    content = plan.user_data or b""
+    yield Entry(f"{instance}/user-data.txt", content, mode=0o600)
+    yield directory("var/lib/cloud/seed")
+    yield directory("var/lib/cloud/seed/nocloud", 0o700)
+    meta_data = nocloud.meta_data(plan.instance_id, plan.hostname, plan.public_keys)
+    yield Entry("var/lib/cloud/seed/nocloud/meta-data", meta_data, mode=0o600)
+    yield Entry("var/lib/cloud/seed/nocloud/user-data", content, mode=0o600)
+    yield Entry(f"{private}/cloud-init.cfg", _CLOUD_INIT)
+    yield directory(f"{instance}/scripts")
+    for name, script in wanted.scripts.items():
+        yield Entry(f"{instance}/scripts/{name}", script, mode=0o700)
+    yield directory(f"{private}/contents", 0o700)
+    for number, written in enumerate(wanted.contents):
+        yield Entry(f"{private}/contents/{number}", written, mode=0o600)
+    yield Entry(f"{private}/once", wanted.once.encode(errors="replace"), mode=0o600)
+    yield Entry(f"{private}/every-boot", wanted.every_boot.encode(errors="replace"), mode=0o600)

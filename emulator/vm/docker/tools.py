@@ -19,7 +19,7 @@ MOUNT_POINT = "/.ec2-emulator"
 
 _SCRIPTS = Path(__file__).with_name("boot")
 # Started by name, so they are executable and begin with ``#!``; the others are sourced.
-_PROGRAMS = {"boot", "cloud-init", "power", "user-data"}
+_PROGRAMS = {"boot", "cloud-init", "power", "serve-ssh", "user-data"}
 _POWER = ("halt", "poweroff", "reboot", "shutdown")
 # What would speak to hardware, to a package database or to an init that are not there,
 # or stand in the way of ours.
