@@ -183,3 +183,84 @@ def test_the_caller_is_told_who_it_is(aws: Callable[[str], Any]) -> None:
 
     assert caller["Account"] == "000000000000"
     assert caller["Arn"].startswith("arn:aws:iam::000000000000:")
+
+
+def test_a_user_with_a_key_is_who_calls(shell: Shell, aws: Callable[[str], Any]) -> None:
+    aws("iam create-user --user-name ann --path /ci/")
+    key, secret = aws(
+        "iam create-access-key --user-name ann "
+        "--query 'AccessKey.[AccessKeyId,SecretAccessKey]' --output text"
+    ).split()
+
+    keys = f"AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret}"
+    who = shell(f"{keys} aws sts get-caller-identity --query Arn --output text")
+
+    assert who.stdout.strip() == "arn:aws:iam::000000000000:user/ci/ann"
+    held = shell("aws iam delete-user --user-name ann")
+    assert "An error occurred (DeleteConflict) when calling the DeleteUser" in held.stderr
+    aws(f"iam delete-access-key --user-name ann --access-key-id {key}")
+    aws("iam delete-user --user-name ann")
+
+
+def test_a_policy_document_comes_back_as_it_went(aws: Callable[[str], Any]) -> None:
+    trust = (
+        '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", '
+        '"Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'
+    )
+    aws(f"iam create-role --role-name web --assume-role-policy-document '{trust}'")
+    aws("iam wait role-exists --role-name web")
+    core = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+    aws(f"iam attach-role-policy --role-name web --policy-arn {core}")
+
+    shown = aws("iam get-role --role-name web")["Role"]
+
+    assert shown["AssumeRolePolicyDocument"] == json.loads(trust)
+    attached = (
+        "iam list-attached-role-policies --role-name web --query AttachedPolicies[].PolicyArn"
+    )
+    assert aws(attached) == [core]
+
+
+def test_parameters_are_put_and_got(shell: Shell, aws: Callable[[str], Any]) -> None:
+    for name, kind in (("/app/url", "String"), ("/app/password", "SecureString")):
+        aws(f"ssm put-parameter --name {name} --value sesame --type {kind}")
+    value = "--query Parameter.Value --output text"
+
+    assert aws(f"ssm get-parameter --name /app/url {value}") == "sesame"
+    assert aws(f"ssm get-parameter --name /app/password {value}") != "sesame"
+    assert aws(f"ssm get-parameter --name /app/password --with-decryption {value}") == "sesame"
+    found = aws("ssm get-parameters-by-path --path /app --query Parameters[].Name")
+    assert found == ["/app/password", "/app/url"]
+    missing = shell("aws ssm get-parameter --name /app/none")
+    assert missing.returncode in REFUSED
+    assert "An error occurred (ParameterNotFound) when calling the GetParameter" in missing.stderr
+
+
+def test_an_image_is_named_by_its_public_parameter(aws: Callable[[str], Any]) -> None:
+    path = "/aws/service/ami-amazon-linux-latest"
+    names = aws(f"ssm get-parameters-by-path --path {path} --query Parameters[].Name")
+    name = f"{path}/al2023-ami-kernel-default-x86_64"
+
+    launched = aws(
+        f"ec2 run-instances --image-id resolve:ssm:{name} --instance-type t3.micro "
+        "--query Instances[0].ImageId --output text"
+    )
+
+    assert name in names
+    value = aws(f"ssm get-parameter --name {name} --query Parameter.Value --output text")
+    assert launched == value
+
+
+def test_without_machines_no_command_is_taken(shell: Shell, aws: Callable[[str], Any]) -> None:
+    instance = aws(
+        f"ec2 run-instances --image-id {IMAGE} --instance-type t3.micro "
+        "--query Instances[0].InstanceId --output text"
+    )
+
+    sent = shell(
+        "aws ssm send-command --document-name AWS-RunShellScript "
+        f"--instance-ids {instance} --parameters commands=uptime"
+    )
+
+    assert sent.returncode in REFUSED
+    assert "(InvalidInstanceId)" in sent.stderr

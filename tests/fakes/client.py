@@ -25,6 +25,7 @@ from emulator.app import build
 from emulator.core.clock import Clock
 from emulator.core.ids import Ids
 from emulator.core.threads import NoThreads
+from emulator.vm.interface import VMManager
 from emulator.vm.mock.manager import MockManager
 from emulator.web.api import Api
 from emulator.wire.message import HttpRequest
@@ -38,14 +39,14 @@ def model(service: str) -> ServiceModel:
     return ServiceModel(description, service)
 
 
-def new_api(seed: int = 1) -> tuple[Api, FakeReactor]:
+def new_api(seed: int = 1, machines: VMManager | None = None) -> tuple[Api, FakeReactor]:
     """Return a fresh emulator and the clock that drives it."""
     reactor = FakeReactor()
     api = build(
         clock=Clock.starting_at(reactor, EPOCH),
         ids=Ids(random.Random(seed)),
         threads=NoThreads(),
-        machines=MockManager(),
+        machines=machines or MockManager(),
     )
     return api, reactor
 
@@ -65,8 +66,9 @@ class Client:
         access_key: str = "test",
         like: Client | None = None,
         user_agent: str = "botocore",
+        machines: VMManager | None = None,
     ) -> None:
-        self.api, self.reactor = (like.api, like.reactor) if like else new_api()
+        self.api, self.reactor = (like.api, like.reactor) if like else new_api(machines=machines)
         self.service, self.region = service, region
         self.access_key, self.user_agent = access_key, user_agent
 

@@ -21,6 +21,7 @@ from emulator.services.ec2.kind import Kind
 from emulator.services.registry import SERVICES, imports
 from emulator.state.store import Region
 from tests.fakes.client import Client, model
+from tests.fakes.command_manager import CommandManager
 from tests.fakes.creations import CHANGES, CREATIONS, PUBLIC_KEY, furnish
 
 NUMBERS = (-1, 0, 1, 1, 2, 3, 5, 8, 10, 22, 80, 100, 255, 1000, 32767, 64512, 65536, 2**31 - 1)
@@ -125,7 +126,7 @@ class WildCaller:
 
     def __init__(self, seed: str, like: Client | None = None) -> None:
         self.random = random.Random(seed)
-        self.clients: dict[str, Client] = {"ec2": like or Client()}
+        self.clients: dict[str, Client] = {"ec2": like or Client(machines=CommandManager())}
         for service in SERVICES:
             self.clients.setdefault(service, Client(service, like=self.clients["ec2"]))
         self.region: Region = self.clients["ec2"].api.state.region("000000000000", "us-east-1")

@@ -99,7 +99,14 @@ _NOUNS = (
         "spot instance request",
         "InvalidSpotInstanceRequestID.Malformed",
     ),
-    _plain("iip-assoc", "InvalidAssociationID.NotFound", "association"),
+    Noun(
+        "iip-assoc",
+        "InvalidAssociationID.NotFound",
+        "The association ID '{ids}' does not exist",
+        "The association IDs '{ids}' do not exist",
+        "InvalidParameterValue",
+        malformed_message="Invalid value for associationId.",
+    ),
     _plain("vpc-cidr-assoc", "InvalidVpcCidrBlockAssociationID.NotFound", "vpc CIDR association"),
     _plain("subnet-cidr-assoc", "InvalidSubnetCidrBlockAssociationID.NotFound", "association"),
     Noun(

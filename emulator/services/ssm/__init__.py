@@ -10,6 +10,10 @@ from emulator.services.operations import Operations
 OPERATIONS = Operations(
     "emulator.services.ssm",
     {
+        "command_history": "GetCommandInvocation ListCommandInvocations ListCommands",
+        "commands": "CancelCommand SendCommand",
+        "documents": "DescribeDocument GetDocument ListDocuments",
+        "managed_instances": "DescribeInstanceInformation",
         "parameter_lists": "DescribeParameters GetParametersByPath",
         "parameter_labels": "LabelParameterVersion UnlabelParameterVersion",
         "parameters": (

@@ -263,6 +263,12 @@ def test_a_profile_is_associated_replaced_and_taken_away() -> None:
     assert client.code_of(
         "DisassociateIamInstanceProfile", AssociationId=second["AssociationId"]
     ) == ("InvalidAssociationID.NotFound")
+    wrong = client.code_of(
+        "ReplaceIamInstanceProfileAssociation",
+        AssociationId=instance_id,
+        IamInstanceProfile=profile,
+    )
+    assert wrong == "InvalidParameterValue"
 
 
 def test_console_calls_answer_for_instances_that_exist() -> None:
