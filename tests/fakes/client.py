@@ -38,14 +38,15 @@ def model(service: str) -> ServiceModel:
     return ServiceModel(description, service)
 
 
-def new_api(seed: int = 1) -> tuple[Api, FakeReactor]:
-    """Return a fresh emulator and the clock that drives it."""
+def new_api(seed: int = 1, **settings: Any) -> tuple[Api, FakeReactor]:
+    """Return a fresh emulator and the clock that drives it; ``settings`` are ``build``'s."""
     reactor = FakeReactor()
     api = build(
         clock=Clock.starting_at(reactor, EPOCH),
         ids=Ids(random.Random(seed)),
         threads=NoThreads(),
         machines=MockManager(),
+        **settings,
     )
     return api, reactor
 
