@@ -311,3 +311,27 @@ def test_no_body_brings_the_administration_down(body: bytes) -> None:
     answer = offered[EVENTS_PATH]["POST"](HttpRequest("POST", "/", body=body))
 
     assert answer.status in (201, 400)
+
+
+def test_scheduled_events_are_seen_by_the_api_too() -> None:
+    on = scene()
+    event = on.events.schedule(on.id, 3600, "system-reboot")
+    on.events.recommend_rebalance(on.id)
+
+    def statuses(**values: str) -> list[dict[str, Any]]:
+        filters = [
+            {"Name": f"event.{name.replace('_', '-')}", "Values": [value]}
+            for name, value in values.items()
+        ]
+        answer = on.client.call("DescribeInstanceStatus", Filters=filters)
+        found: list[dict[str, Any]] = answer["InstanceStatuses"]
+        return found
+
+    (status,) = statuses(code="system-reboot", not_before="2026-01-02T04:04:05.000Z")
+    (shown,) = status["Events"]
+    assert (shown["InstanceEventId"], shown["Code"]) == (event.id, "system-reboot")
+    assert shown["NotBefore"].isoformat() == "2026-01-02T04:04:05+00:00"
+    assert statuses(code="instance-stop") == []
+    on.pass_seconds(3600)
+    (status,) = statuses(instance_event_id=event.id, description="[Completed] *")
+    assert status["Events"][0]["Description"].startswith("[Completed] ")
