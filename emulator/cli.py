@@ -1,4 +1,4 @@
-"""The command line: start, status, reset, doctor, coverage."""
+"""The command line: start, status, reset, event, doctor, coverage."""
 
 from __future__ import annotations
 
@@ -33,10 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         const=coverage_page,
         help="print the page docs/coverage.md",
     )
+    _add_event(commands)
     chosen = parser.parse_args(argv)
     environ = environment()
     try:
         config = Config.from_environ(environ, in_container=Path("/.dockerenv").exists())
+        if "ask" in chosen:
+            return _remote(lambda remote: chosen.ask(remote, chosen))(config, environ)
         run: Command = chosen.run
         return run(config, environ)
     except ConfigError as error:
@@ -83,16 +86,28 @@ class _Remote:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def ask(self, path: str, *, post: bool = False) -> Any:
-        """Return what a page of ``/_localstack/`` answers."""
-        import urllib.request  # noqa: PLC0415 - a start needs none of it
+    def ask(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """Return what a page of ``/_localstack/`` answers.
 
-        request = urllib.request.Request(  # noqa: S310 - our own http address
-            self.url + path, data=b"" if post else None, method="POST" if post else "GET"
-        )
+        Raises:
+            _Refused: it answered that it will not.
+        """
+        import urllib.error  # noqa: PLC0415 - a start needs none of it
+        import urllib.request  # noqa: PLC0415 - likewise
+
+        data = None if method == "GET" else json.dumps(body).encode() if body else b""
+        request = urllib.request.Request(self.url + path, data, method=method)  # noqa: S310 - our own http address
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-            return json.load(answer)
+        try:
+            with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as refused:
+            with refused:
+                raise _Refused(json.load(refused)["error"]) from None
+
+
+class _Refused(Exception):
+    """The emulator answers and will not do it; the message says why."""
 
 
 def _remote(act: Callable[[_Remote], None]) -> Command:
@@ -105,6 +120,8 @@ def _remote(act: Callable[[_Remote], None]) -> Command:
             return _fail(str(error))
         try:
             act(_Remote(url))
+        except _Refused as refused:
+            return _fail(str(refused))
         except (OSError, ValueError) as error:
             return _fail(f"no emulator answers at {url}: {error}")
         return 0
@@ -123,8 +140,79 @@ def _status(remote: _Remote) -> None:
 
 
 def _reset(remote: _Remote) -> None:
-    remote.ask("/_localstack/state/reset", post=True)
+    remote.ask("/_localstack/state/reset", "POST")
     _say("all records are gone; every region has its default VPC again")
+
+
+def _add_event(commands: Any) -> None:
+    """Add the command ``event`` with its own."""
+    text = "let something happen to an instance of the running emulator"
+    event = commands.add_parser("event", help=text, description=text)
+    kinds = event.add_subparsers(dest="kind", required=True)
+    for kind, (help_text, default_in) in _EVENTS.items():
+        parser = kinds.add_parser(kind, help=help_text, description=help_text)
+        parser.set_defaults(ask=_make_event)
+        parser.add_argument("instance_id", metavar="INSTANCE")
+        parser.add_argument(
+            "--in",
+            dest="in_seconds",
+            type=duration,
+            default=default_in,
+            metavar="TIME",
+            help=f"when, such as 90s, 2m or 1h; otherwise {default_in}s",
+        )
+    action = kinds.choices["spot-interruption"].add_argument
+    action("--action", choices=("terminate", "stop", "hibernate"), help="what is done then")
+    code = kinds.choices["maintenance"].add_argument
+    code("--code", default="system-reboot", help="such as instance-stop or instance-retirement")
+    code("--description", help="what the event says of itself")
+    kinds.choices["lifecycle-state"].add_argument("state", metavar="STATE")
+    kinds.add_parser("list", help="list all events").set_defaults(ask=_list_events)
+    cancel = kinds.add_parser("cancel", help="let an event not happen")
+    cancel.add_argument("event_id", metavar="EVENT")
+    cancel.set_defaults(ask=_cancel_event)
+
+
+# Kind → what it is, and when it happens unless one says otherwise.
+_EVENTS: Mapping[str, tuple[str, int]] = {
+    "spot-interruption": ("interrupt an instance as EC2 does Spot Instances", 120),
+    "rebalance": ("recommend that an instance is replaced", 0),
+    "maintenance": ("schedule maintenance of an instance", 600),
+    "lifecycle-state": ("tell an instance the target state of its Auto Scaling group", 0),
+}
+_EVENTS_PAGE = "/_localstack/ec2/events"
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+def duration(text: str) -> float:
+    """Return the seconds of ``90``, ``90s``, ``1.5m`` or ``2h``."""
+    number = text.rstrip("smh")
+    unit = _UNITS.get(text[len(number) :])
+    if unit is None:
+        raise ValueError(text)
+    return float(number) * unit
+
+
+def _make_event(remote: _Remote, chosen: argparse.Namespace) -> None:
+    names = ("kind", "instance_id", "in_seconds", "action", "code", "description", "state")
+    given = {name: getattr(chosen, name, None) for name in names}
+    asked = {name: value for name, value in given.items() if value is not None}
+    _say_event(remote.ask(_EVENTS_PAGE, "POST", asked))
+
+
+def _list_events(remote: _Remote, _: argparse.Namespace) -> None:
+    for event in remote.ask(_EVENTS_PAGE)["events"]:
+        _say_event(event)
+
+
+def _cancel_event(remote: _Remote, chosen: argparse.Namespace) -> None:
+    from urllib.parse import quote  # noqa: PLC0415 - a start needs none of it
+
+    _say_event(remote.ask(f"{_EVENTS_PAGE}?id={quote(chosen.event_id)}", "DELETE"))
+
+
+def _say_event(event: Mapping[str, str]) -> None:
+    _say("{id} {instance_id} {kind} {value} {state} {not_before}".format_map(event))
 
 
 def doctor(config: Config, environ: Mapping[str, str]) -> int:

@@ -143,7 +143,7 @@ class Config:
     ec2_imds_tokens: str | None = _setting(
         None,
         _one_of("optional", "required"),
-        "whether instances must use IMDSv2, where neither the launch nor its AMI says so",
+        "the default of HttpTokens that every account begins with; unset: as on AWS",
     )
     ec2_imds_credentials_seconds: int = _setting(
         6 * 3600, _positive, "how long credentials from the metadata service are good"

@@ -297,6 +297,8 @@ def _tag(key: str) -> Leaf:
     return Leaf(lambda facts: facts.instance.tags.get(key))
 
 
+_CREDENTIALS = Leaf(_role_credentials, is_always_there=True)
+_EXTENDED_CREDENTIALS = Leaf(_extended_credentials, is_always_there=True)
 _DEVICES = Each(
     names=lambda facts: tuple(_devices(facts)),
     node=lambda name: Leaf(lambda facts: _devices(facts).get(name)),
@@ -329,10 +331,14 @@ _META_DATA = Folder(
         "iam": Folder(
             {
                 "info": Leaf(_iam_info),
-                "security-credentials": Each(_role_names, lambda _: Leaf(_role_credentials)),
+                "security-credentials": Each(
+                    _role_names, lambda _: Leaf(_role_credentials, is_always_there=True)
+                ),
                 # Newer SDKs ask here first, for the account; cloud-init would keep what is listed.
                 "security-credentials-extended": Each(
-                    _role_names, lambda _: Leaf(_extended_credentials), is_listed=False
+                    _role_names,
+                    lambda _: Leaf(_extended_credentials, is_always_there=True),
+                    is_listed=False,
                 ),
             },
             "2012-01-12",

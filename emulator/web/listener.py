@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -192,12 +193,14 @@ class HttpListener(ServerFactory[Protocol]):
             OSError: one of them is closed already.
         """
         adopter = IReactorSocket(self._reactor)
-        for listening in sockets:
-            listening.setblocking(False)
-            # The reactor listens on a descriptor of its own.
-            port = adopter.adoptStreamPort(listening.fileno(), listening.family, cast("Any", self))
-            listening.close()
-            self._ports.append(port)
+        factory = cast("Any", self)
+        with ExitStack() as closing:
+            # The reactor listens on descriptors of its own.
+            given = [closing.enter_context(listening) for listening in sockets]
+            for listening in given:
+                listening.setblocking(False)
+                port = adopter.adoptStreamPort(listening.fileno(), listening.family, factory)
+                self._ports.append(port)
 
     async def stop(self, grace_seconds: float) -> None:
         """Accept no more, let what is in flight be answered, then drop the rest.

@@ -39,14 +39,17 @@ def model(service: str) -> ServiceModel:
     return ServiceModel(description, service)
 
 
-def new_api(seed: int = 1, machines: VMManager | None = None) -> tuple[Api, FakeReactor]:
-    """Return a fresh emulator and the clock that drives it."""
+def new_api(
+    seed: int = 1, machines: VMManager | None = None, **settings: Any
+) -> tuple[Api, FakeReactor]:
+    """Return a fresh emulator and the clock that drives it; ``settings`` are ``build``'s."""
     reactor = FakeReactor()
     api = build(
         clock=Clock.starting_at(reactor, EPOCH),
         ids=Ids(random.Random(seed)),
         threads=NoThreads(),
         machines=machines or MockManager(),
+        **settings,
     )
     return api, reactor
 

@@ -56,6 +56,28 @@ def test_status_and_reset_speak_with_the_running_emulator(running: EmulatorProce
     assert "all records are gone" in reset.stdout
 
 
+def test_events_are_made_listed_and_cancelled(running: EmulatorProcess) -> None:
+    _, launched = running.post(
+        "Action=RunInstances&Version=2016-11-15&ImageId=ami-df5de72bdb3b&MinCount=1&MaxCount=1"
+    )
+    (instance_id,) = re.findall(r"<instanceId>(i-[0-9a-f]+)</instanceId>", launched)
+    listen = running.url.removeprefix("http://")
+
+    def event(*words: str) -> subprocess.CompletedProcess[str]:
+        return command("event", *words, GATEWAY_LISTEN=listen)
+
+    made = event("spot-interruption", instance_id, "--in", "10m", "--action", "stop")
+    assert made.returncode == 0, made.stderr
+    event_id = made.stdout.split()[0]
+    assert made.stdout.split()[1:5] == [instance_id, "spot-interruption", "stop", "active"]
+    assert event_id in event("list").stdout
+    assert "canceled" in event("cancel", event_id).stdout
+    refused = event("lifecycle-state", instance_id, "Asleep")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("ec2-emulator: a target lifecycle state is one of ")
+    assert event("maintenance", instance_id, "--in", "soon").returncode == 2
+
+
 def test_status_without_an_emulator_fails_with_a_sentence() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -9,9 +9,10 @@ from emulator.catalog.images import stock_image
 from emulator.core.errors import AwsError
 from emulator.model.iam import InstanceProfile
 from emulator.model.instance import Instance
+from emulator.net.dns_names import instance_name
 from emulator.services.call import Call, Handler
-from emulator.services.ec2.instances.views import primary, private_dns_name
 from emulator.services.pages import page_by
+from emulator.state.joins import primary
 from emulator.state.store import Region
 from emulator.vm.interface import RunsCommands
 
@@ -103,7 +104,7 @@ def _view(call: Call, instance: Instance) -> dict[str, Any]:
         "PlatformVersion": version,
         "ResourceType": "EC2Instance",
         "IPAddress": address,
-        "ComputerName": private_dns_name(region, instance, address),
+        "ComputerName": instance_name(region.name, instance, address),
         "SourceId": instance.id,
         "SourceType": "AWS::EC2::Instance",
     }

@@ -84,3 +84,41 @@ def test_a_certificate_of_no_use_is_told_at_once(tmp_path):
     for bad in (path, tmp_path / "missing.pem"):
         with pytest.raises(ValueError, match="PEM"):
             HttpListener(MemoryReactorClock(), echo, certificate_path=bad)
+
+
+def test_sockets_of_others_are_adopted_and_their_ends_closed():
+    class Given:
+        family = 2
+
+        def __init__(self, number):
+            self.number = number
+            self.closed = False
+
+        def fileno(self):
+            return self.number
+
+        def setblocking(self, blocking):
+            assert not blocking
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.closed = True
+
+    reactor = MemoryReactorClock()
+    listener = HttpListener(reactor, echo, speaks_tls=False)
+    sockets = [Given(7), Given(8)]
+    listener.adopt(sockets)
+    assert [(each[0], each[2]) for each in reactor.adoptedPorts] == [(7, listener), (8, listener)]
+    assert all(each.closed for each in sockets)
+
+
+def test_without_tls_the_first_byte_is_https_own():
+    reactor = MemoryReactorClock()
+    listener = HttpListener(reactor, echo, speaks_tls=False)
+    protocol = listener.buildProtocol(None)
+    transport = Transport()
+    protocol.makeConnection(transport)
+    protocol.dataReceived(b"\x16\x03\x01\r\n\r\n")
+    assert transport.value().startswith(b"HTTP/1.1 400 ")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
 from emulator.model.instance import Instance
+from emulator.model.instance_event import MAINTENANCE, InstanceEvent
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.instances.kind import INSTANCE
 from emulator.services.ec2.instances.manager_tag import visible_to
@@ -16,6 +17,7 @@ from emulator.services.ec2.vpcs.subnets import zone_id
 from emulator.services.filters import Field, Value
 from emulator.services.pages import page_of_rows
 from emulator.state.store import Region
+from emulator.wire.scalar import iso8601
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
@@ -74,33 +76,58 @@ def _status_view(region: Region, instance: Instance) -> Mapping[str, Any]:
         "InstanceStatus": check,
         "SystemStatus": check,
         "AttachedEbsStatus": check,
+        "Events": [_event_view(event) for event in _scheduled(region, instance)] or None,
     }
 
 
-def _no_event(_: Region, __: Instance) -> Value:
-    """Answer for scheduled events: a machine of the emulator is never retired."""
+def _scheduled(region: Region, instance: Instance) -> list[InstanceEvent]:
+    """Return an instance's scheduled events, those that are over included."""
+    table = region[InstanceEvent]
+    found = table.where(instance_id=instance.id) if len(table) else []
+    return [event for event in found if event.kind == MAINTENANCE]
+
+
+def _event_view(event: InstanceEvent) -> Mapping[str, Any]:
+    note = "" if event.state == "active" else f"[{event.state.capitalize()}] "
+    return {
+        "InstanceEventId": event.id,
+        "Code": event.value,
+        "Description": note + event.description,
+        "NotAfter": event.not_after,
+        "NotBefore": event.not_before,
+    }
+
+
+def _of_events(read: Callable[[InstanceEvent], str | None]) -> Field[Instance]:
+    """Return a filter field over an instance's scheduled events."""
+    return lambda region, row: [read(event) for event in _scheduled(region, row)]
+
+
+def _nothing(_: Region, __: Instance) -> Value:
     return None
 
 
 _STATUS_FILTERS: Mapping[str, Field[Instance]] = {
     "availability-zone": lambda _, row: row.availability_zone,
     "availability-zone-id": lambda region, row: zone_id(region, row.availability_zone),
-    "event.code": _no_event,
-    "event.description": _no_event,
-    "event.instance-event-id": _no_event,
-    "event.not-after": _no_event,
-    "event.not-before": _no_event,
-    "event.not-before-deadline": _no_event,
+    "event.code": _of_events(lambda event: event.value),
+    "event.description": _of_events(lambda event: _event_view(event)["Description"]),
+    "event.instance-event-id": _of_events(lambda event: event.id),
+    "event.not-after": _of_events(
+        lambda event: iso8601(event.not_after) if event.not_after else None
+    ),
+    "event.not-before": _of_events(lambda event: iso8601(event.not_before)),
+    "event.not-before-deadline": _nothing,
     "instance-state-code": lambda _, row: STATE_CODES[row.state],
     "instance-state-name": lambda _, row: row.state,
     "instance-status.reachability": _reachability,
     "instance-status.status": _status,
     "operator.managed": lambda _, __: False,
-    "operator.principal": _no_event,
+    "operator.principal": _nothing,
     "system-status.reachability": _reachability,
     "system-status.status": _status,
     "attached-ebs-status.status": _status,
-    "application-status.status": _no_event,
+    "application-status.status": _nothing,
 }
 
 _STATUS = Kind(row=Instance, shape="InstanceStatus", view=_status_view, filters=_STATUS_FILTERS)

@@ -18,7 +18,7 @@ from emulator.model.volume import Volume, VolumeAttachment
 from emulator.services.call import Call, Handler, Renewable
 from emulator.services.ec2.instances.launch_xml import Launched, launched_xml
 from emulator.services.ec2.instances.machines import begin_launches
-from emulator.services.ec2.instances.manager_tag import visible_to, with_manager_tag
+from emulator.services.ec2.instances.manager_tag import visible_to
 from emulator.services.ec2.instances.networks import InterfacePlan
 from emulator.services.ec2.instances.plan import LaunchPlan, launch_plan
 from emulator.services.ec2.instances.profiles import give_profile, release_profile
