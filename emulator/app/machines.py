@@ -18,7 +18,7 @@ from emulator.config import Config
 from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.threads import PooledThreads
-from emulator.net.namespace import HostNamespaces
+from emulator.net.namespace import DirectWay, InstanceNamespaces
 from emulator.state.store import State
 from emulator.vm import registry
 from emulator.vm.docker.probe import DEFAULT_SOCKET, socket_path
@@ -53,7 +53,7 @@ class Machines:
 
     manager: VMManager
     images: MachineImages | None = None
-    namespaces: HostNamespaces | None = None
+    namespaces: InstanceNamespaces | None = None
     pool: ThreadPool | None = None
 
     def begin(self, api: Api) -> None:
@@ -115,7 +115,7 @@ def _docker(
         ) from None
     pool = ThreadPool(0, ENGINE_THREADS, name="engine")
     threads = PooledThreads(reactor, pool)
-    namespaces = HostNamespaces(state, threads)
+    namespaces = InstanceNamespaces(state, DirectWay(threads))
     on_this_machine = socket_path(config.docker_environment)
     options = DockerOptions(
         environment=config.docker_environment,

@@ -358,10 +358,15 @@ class Namespaces(Protocol):
         """Return what keeps namespaces from being entered here; None: nothing."""
 
     @abstractmethod
-    async def prepare(self, key: GuestKey, pid: int) -> None:
-        """Set up the namespace of the process ``pid`` before the guest's own first process.
+    async def prepare(self, key: GuestKey, container: str, pid: int) -> None:
+        """Set up a guest's namespace before the guest's own first process.
 
         It may be repeated, after a restart of the guest and after one of the emulator.
+
+        Args:
+            key: whose namespace it is.
+            container: the manager's name for the guest.
+            pid: a process in the namespace, as the manager's machine numbers processes.
 
         Raises:
             VMError: it could not be set up.

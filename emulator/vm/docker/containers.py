@@ -309,7 +309,7 @@ class Containers(VMManager):
         """Prepare a guest's namespace unless that was done, and return the guest."""
         pid = found["State"]["Pid"]
         if self._prepared.get(key.instance_id) != pid and self._namespaces.obstacle() is None:
-            await self._namespaces.prepare(key, pid)
+            await self._namespaces.prepare(key, found["Id"], pid)
             self._prepared[key.instance_id] = pid
         return guest_of(found)
 

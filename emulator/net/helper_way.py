@@ -1,0 +1,106 @@
+"""Namespaces entered by helper containers, where the emulator itself is in a container."""
+
+from __future__ import annotations
+
+import socket
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+from twisted.logger import Logger
+
+from emulator.core.background import Background
+from emulator.core.process import CommandFailed
+from emulator.core.threads import Threads
+from emulator.net.helper import ask
+from emulator.net.namespace import Way
+from emulator.net.visit import Visit
+from emulator.vm.interface import VMError
+
+log = Logger()
+
+# A busy engine starts twenty instances and their helpers at once.
+ANSWER_SECONDS = 60.0
+PROGRAM = ("-m", "emulator.net.helper")
+
+
+class Helpers(Protocol):
+    """Runs helper containers: of the emulator's own image, with the emulator's own volumes."""
+
+    @abstractmethod
+    def obstacle(self) -> str | None:
+        """Return why there are none; None: there are."""
+
+    @abstractmethod
+    async def begin(self, container: str, arguments: Sequence[str]) -> str:
+        """Start Python with arguments in a container's network namespace; return its name.
+
+        Raises:
+            VMError: the engine refuses.
+        """
+
+    @abstractmethod
+    async def end(self, helper: str) -> str:
+        """Remove a helper and return what it wrote."""
+
+
+@attrs.frozen
+class HelperWay(Way):
+    """Sends one helper a visit.
+
+    Args:
+        helpers: who runs them.
+        threads: where talking to them blocks.
+        background: owns their removal.
+        directory: on a volume that helpers share; its sockets are named at random.
+        new_name: gives a name that nobody has.
+    """
+
+    _helpers: Helpers
+    _threads: Threads
+    _background: Background
+    _directory: Path
+    _new_name: Callable[[], str]
+
+    def obstacle(self) -> str | None:
+        """Return what is missing."""
+        return self._helpers.obstacle()
+
+    async def visit(self, container: str, pid: int, visit: Visit) -> list[socket.socket]:  # noqa: ARG002 - the engine finds it
+        """Let a helper do the visit; it is removed when nobody waits for it any more."""
+        path = self._directory / f"{self._new_name()}.sock"
+        with _listening(path) as door:
+            helper = await self._helpers.begin(container, (*PROGRAM, str(path)))
+            try:
+                opened = await self._threads.run(_blocking_ask, door, visit)
+            except (CommandFailed, OSError) as error:
+                said = await self._helpers.end(helper)
+                raise VMError(f"the network namespace of {container}: {error} {said}") from error
+            finally:
+                path.unlink(missing_ok=True)
+        self._background.start("removing a helper", self._end(helper))
+        return opened
+
+    async def _end(self, helper: str) -> None:
+        try:
+            await self._helpers.end(helper)
+        except VMError as error:
+            log.warn("a helper stays behind: {error}", error=str(error))
+
+
+def _listening(path: Path) -> socket.socket:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    door.bind(str(path))
+    door.listen(1)
+    return door
+
+
+def _blocking_ask(door: socket.socket, visit: Visit) -> list[socket.socket]:
+    door.settimeout(ANSWER_SECONDS)
+    stream, _ = door.accept()
+    with stream:
+        stream.settimeout(ANSWER_SECONDS)
+        return ask(stream, visit)

@@ -1,0 +1,139 @@
+"""One visit to a network namespace: what is done there, and what is brought back.
+
+A visit is plain data. It is performed by whoever is inside the namespace: a thread of the
+emulator, or a short-lived helper process, which hands the sockets over a Unix socket.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import socket
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from emulator.core.process import run_blocking
+from emulator.net.interfaces import InterfacePlan, interface_commands
+
+_BACKLOG = 64
+_SIOCGIFHWADDR = 0x8927  # netdevice(7)
+_IPV6_SWITCH = Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
+
+
+@attrs.frozen
+class Listening:
+    """A TCP socket to open.
+
+    Attributes:
+        address: IPv4 or IPv6; it is given to the loopback interface first.
+        port: where it listens.
+    """
+
+    address: str
+    port: int
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """The address's family."""
+        return socket.AF_INET6 if ":" in self.address else socket.AF_INET
+
+
+@attrs.frozen
+class Visit:
+    """What is to be in a namespace.
+
+    Attributes:
+        interfaces: the instance's, with their addresses.
+        packet_filter: a script for ``nft -f``; empty where nothing is filtered.
+        listening: what is opened, in this order; the last one is the sign for the guest that
+            its network is ready.
+    """
+
+    interfaces: tuple[InterfacePlan, ...] = ()
+    packet_filter: str = ""
+    listening: tuple[Listening, ...] = ()
+
+    def to_json(self) -> str:
+        """Return the visit as a line of text."""
+        return json.dumps(attrs.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Visit:
+        """Return the visit that ``to_json`` wrote."""
+        given: dict[str, Any] = json.loads(text)
+        return cls(
+            tuple(
+                InterfacePlan(each["mac_address"], each["device_index"], tuple(each["addresses"]))
+                for each in given["interfaces"]
+            ),
+            given["packet_filter"],
+            tuple(Listening(**each) for each in given["listening"]),
+        )
+
+
+def perform(visit: Visit) -> list[socket.socket]:
+    """Do everything in the namespace this thread is in, and return the listening sockets.
+
+    The addresses of the metadata service come first of all: from then on nothing that a
+    guest sends to them can leave the namespace. The packet filter is there before anything
+    listens.
+
+    Raises:
+        CommandFailed: a command of iproute2 or nftables failed.
+        OSError: a socket could not be opened.
+    """
+    wanted = [each for each in visit.listening if each.family == socket.AF_INET or _allow_ipv6()]
+    loopback = [f"address replace {each.address}/{_bits(each)} dev lo" for each in wanted]
+    interfaces = interface_commands(visit.interfaces, _links())
+    _run_batch([*dict.fromkeys(loopback), "link set lo up", *interfaces])
+    if visit.packet_filter:
+        run_blocking(("nft", "-f", "-"), stdin=visit.packet_filter.encode())
+    return [_listening(each) for each in wanted]
+
+
+def _links() -> dict[str, str]:
+    """Return the names of the namespace's interfaces by their MAC addresses."""
+    found = {}
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as handle:
+        for _, name in socket.if_nameindex():
+            answer = fcntl.ioctl(handle, _SIOCGIFHWADDR, struct.pack("256s", name.encode()))
+            found[answer[18:24].hex(":")] = name
+    return found
+
+
+def _run_batch(commands: Sequence[str]) -> None:
+    run_blocking(("ip", "-batch", "-"), stdin="\n".join(commands).encode() + b"\n")
+
+
+def _bits(each: Listening) -> int:
+    return 128 if each.family == socket.AF_INET6 else 32
+
+
+def _allow_ipv6() -> bool:
+    """Allow IPv6 on the loopback interface; False where the kernel or the container has none."""
+    try:
+        _IPV6_SWITCH.write_text("0", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def _listening(each: Listening) -> socket.socket:
+    kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+    opened = socket.socket(each.family, kind)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # The one of an emulator that was killed may still be there, held by nobody.
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if each.family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.bind((each.address, each.port))
+        opened.listen(_BACKLOG)
+    except OSError:
+        opened.close()
+        raise
+    return opened
