@@ -43,6 +43,8 @@ class GuestPlan:
         user_data: the exact bytes that the caller gave, decoded from the request's base64.
         wait_for_namespace: whether nothing of the image runs before the metadata service
             listens in the instance's namespace.
+        stop_signal: what Docker sends to stop the container. With SIGPWR the guest's SIGTERM
+            to process 1, which is what busybox's ``reboot`` sends, can be told from a stop.
         init: the image's own init, such as ``/sbin/init``, which takes over as process 1.
     """
 
@@ -53,6 +55,7 @@ class GuestPlan:
     login_user: str | None = None
     user_data: bytes | None = attrs.field(default=None, repr=False)
     wait_for_namespace: bool = True
+    stop_signal: str = "SIGTERM"
     init: str | None = None
 
 
@@ -125,6 +128,7 @@ def _variables(plan: GuestPlan, wanted: Steps) -> bytes:
         "hostname": plan.hostname,
         "login_user": plan.login_user or "",
         "wait_for_namespace": "1" if plan.wait_for_namespace else "",
+        "stop_signal": plan.stop_signal.removeprefix("SIG"),
         "init": plan.init or "",
         "password_login": {None: "", True: "yes", False: "no"}[wanted.password_login],
         "disable_root": "1" if wanted.disable_root else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,13 +11,29 @@ import pytest
 from emulator.vm.docker import tools
 from emulator.vm.docker.files import GuestPlan
 from emulator.vm.docker.host_keys import new_host_keys
+from tests.absent import absent
 from tests.functional.guest_boot.guest import Guest, KeyFile, docker
 
 RUN = secrets.token_hex(3)
 
 
+IMAGES = ("debian", "debian-sshd", "busybox", "scratch", "cloud-init", "systemd")
+SYSTEMD = (
+    *("--tty", "--tmpfs", "/run", "--tmpfs", "/run/lock"),
+    *("--volume", "/sys/fs/cgroup:/sys/fs/cgroup:ro"),
+)
+
+
 @pytest.fixture(scope="session")
 def volume() -> Iterator[str]:
+    for program in ("docker", "ssh", "sftp", "scp", "nsenter"):
+        if shutil.which(program) is None:
+            absent(f"no {program}; tests/lab/setup says why")
+    for name in IMAGES:
+        if "Error" in docker("image", "inspect", f"ec2-emulator-test/{name}", check=False):
+            absent(f"no image ec2-emulator-test/{name}; tests/lab/setup says why")
+    if not (tools.default_directory() / "dropbearmulti").exists():
+        absent("no guest tools; tests/lab/setup says why")
     name = f"guest-tools-{RUN}"
     docker("import", "-", f"{name}:1", stdin=tools.load().archive)
     # a new volume takes its content from the image, when a container with both is created
@@ -34,7 +51,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> KeyFile:
 
 @pytest.fixture
 def guest(volume: str, key: KeyFile) -> Iterator[Callable[..., Guest]]:
-    """Makes a guest of an image; keywords are those of the plan."""
+    """Makes a guest of one of the lab's images; keywords are those of the plan."""
     made: list[Guest] = []
 
     def create(image: str, *flags: str, **wanted: object) -> Guest:
@@ -45,11 +62,13 @@ def guest(volume: str, key: KeyFile) -> Iterator[Callable[..., Guest]]:
             "public_keys": [key.public],
             "host_keys": new_host_keys(),
             "wait_for_namespace": False,
+            "stop_signal": "SIGPWR",
             **wanted,
         }
-        options = ("--init", *flags) if not plan.get("init") else flags
+        options = (*SYSTEMD, *flags) if plan.get("init") else ("--init", *flags)
         name = f"guest-{RUN}-{number}"
-        made.append(Guest.create(name, image, volume, GuestPlan(**plan), *options))
+        full_name = image if "/" in image else f"ec2-emulator-test/{image}"
+        made.append(Guest.create(name, full_name, volume, GuestPlan(**plan), *options))
         return made[-1]
 
     yield create

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -35,10 +36,10 @@ def docker(*words: str, stdin: bytes | None = None, check: bool = True) -> str:
     return (done.stdout + done.stderr).decode(errors="replace").strip()
 
 
-def wait_until(true, what: str, seconds: float = 20) -> None:
+def wait_until(check: Callable[[], object], what: str, seconds: float = 30) -> None:
     """Poll until something is true; the machine that runs this is a real one."""
     end = time.monotonic() + seconds
-    while not true():
+    while not check():
         assert time.monotonic() < end, f"never: {what}"
         time.sleep(0.02)
 
@@ -75,7 +76,7 @@ class Guest:
         """Create the container and put the plan's files in; it is not started."""
         binary, *arguments = entrypoint(plan.instance_id)
         docker(
-            *("create", "--name", name, "--hostname", plan.hostname, "--volume"),
+            *("create", "--stop-signal", plan.stop_signal, "--name", name, "--hostname", plan.hostname, "--volume"),
             *(f"{volume}:/.ec2-emulator:ro", "--entrypoint", binary, *flags, image, *arguments),
         )
         docker("cp", "-", f"{name}:/", stdin=files(plan, now=time.time()))
@@ -90,13 +91,19 @@ class Guest:
 
     def run(self, script: str) -> str:
         """Return what a shell inside prints, standard error included."""
-        return docker("exec", self.name, "/.ec2-emulator/sh", "-c", f"exec 2>&1; {script}")
+        shell = ("/.ec2-emulator/sh", "-c", f"exec 2>&1; {script}")
+        return docker("exec", self.name, *shell, check=False)
 
     def console(self) -> str:
         return docker("logs", self.name)
 
-    def wait_for_console(self, text: str, seconds: float = 20) -> None:
+    def wait_for_console(self, text: str, seconds: float = 30) -> None:
         wait_until(lambda: text in self.console(), f"{text!r} on the console", seconds)
+
+    def wait_for_end(self) -> int:
+        """Return the code with which the boot process ended."""
+        wait_until(lambda: self.inspect("{{.State.Status}}") == "exited", "the container's end")
+        return int(self.inspect("{{.State.ExitCode}}"))
 
     def inspect(self, template: str) -> str:
         return docker("inspect", "--format", template, self.name)
