@@ -1,13 +1,31 @@
-"""What every VM manager promises; each manager's own test inherits it."""
+"""What every VM manager promises; each manager's own test inherits it.
+
+``VMManagerContract`` is for all of them. Each further ability that a manager has by
+``vm.interface`` has a contract of its own here; inherit those of the abilities it has.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Coroutine
 from typing import Any
 
+import attrs
+import pytest
 from twisted.internet.defer import Deferred
 
-from emulator.vm.interface import GuestKey, GuestNetwork, LaunchSpec, VMManager
+from emulator.vm.interface import (
+    AttachesVolumes,
+    CapturesImages,
+    GuestDisk,
+    GuestKey,
+    GuestNetwork,
+    HasNetworks,
+    LaunchSpec,
+    ReadsConsole,
+    RunsCommands,
+    VMError,
+    VMManager,
+)
 
 SPEC = LaunchSpec(
     key=GuestKey("000000000000", "us-east-1", "i-0123456789abcdef0"),
@@ -19,11 +37,15 @@ SPEC = LaunchSpec(
     private_ip="172.31.0.10",
     hostname="ip-172-31-0-10.ec2.internal",
     network=GuestNetwork("vpc-0123456789abcdef0", "172.31.0.0/16"),
+    memento='{"Instance":[]}',
 )
+UNKNOWN = "i-0000000000000000f"
 
 
-class VMManagerContract:
-    """Inherit it, give a ``manager`` fixture and a way to wait, and every promise is checked."""
+class Contract:
+    """What the contracts share: what is launched, and how to wait."""
+
+    spec = SPEC
 
     def result_of(self, work: Coroutine[Deferred[Any], Any, Any]) -> Any:
         """Return what ``work`` comes to; managers that need a reactor override it."""
@@ -38,50 +60,187 @@ class VMManagerContract:
         guests = self.result_of(manager.describe())
         return {guest.instance_id: guest.running for guest in guests}
 
-    def test_a_launched_guest_runs(self, manager: VMManager) -> None:
-        guest = self.result_of(manager.launch(SPEC))
 
-        assert guest.instance_id == SPEC.instance_id
+class VMManagerContract(Contract):
+    """Inherit it, give a ``manager`` fixture and a way to wait, and every promise is checked."""
+
+    def test_a_launched_guest_runs(self, manager: VMManager) -> None:
+        guest = self.result_of(manager.launch(self.spec))
+
+        assert guest.instance_id == self.spec.instance_id
         assert guest.running
-        assert self.running(manager) == {SPEC.instance_id: True}
+        assert self.running(manager) == {self.spec.instance_id: True}
 
     def test_launching_again_makes_no_second_guest(self, manager: VMManager) -> None:
         for _ in range(2):
-            self.result_of(manager.launch(SPEC))
+            assert self.result_of(manager.launch(self.spec)).running
 
-        assert self.running(manager) == {SPEC.instance_id: True}
+        assert self.running(manager) == {self.spec.instance_id: True}
+
+    def test_a_guest_is_told_of_as_it_was_launched(self, manager: VMManager) -> None:
+        self.result_of(manager.launch(self.spec))
+        (guest,) = self.result_of(manager.describe())
+
+        assert guest.key in (None, self.spec.key)
+        if guest.key is not None:
+            assert guest.memento == self.spec.memento
 
     def test_a_stopped_guest_may_be_stopped_again(self, manager: VMManager) -> None:
-        self.result_of(manager.launch(SPEC))
+        self.result_of(manager.launch(self.spec))
         for force in (False, True):
-            self.result_of(manager.stop(SPEC.instance_id, force=force))
+            self.result_of(manager.stop(self.spec.instance_id, force=force))
 
-        assert self.running(manager) == {SPEC.instance_id: False}
+        assert self.running(manager) == {self.spec.instance_id: False}
 
     def test_a_stopped_guest_starts_again(self, manager: VMManager) -> None:
-        self.result_of(manager.launch(SPEC))
-        self.result_of(manager.stop(SPEC.instance_id, force=False))
+        self.result_of(manager.launch(self.spec))
+        self.result_of(manager.stop(self.spec.instance_id, force=False))
         for _ in range(2):
-            assert self.result_of(manager.start(SPEC.instance_id)).running
+            assert self.result_of(manager.start(self.spec.instance_id)).running
 
-        assert self.running(manager) == {SPEC.instance_id: True}
+        assert self.running(manager) == {self.spec.instance_id: True}
 
     def test_a_rebooted_guest_runs(self, manager: VMManager) -> None:
-        self.result_of(manager.launch(SPEC))
-        self.result_of(manager.reboot(SPEC.instance_id))
+        self.result_of(manager.launch(self.spec))
+        for _ in range(2):
+            self.result_of(manager.reboot(self.spec.instance_id))
 
-        assert self.running(manager) == {SPEC.instance_id: True}
+        assert self.running(manager) == {self.spec.instance_id: True}
 
     def test_a_terminated_guest_is_gone_and_may_be_terminated_again(
         self, manager: VMManager
     ) -> None:
-        self.result_of(manager.launch(SPEC))
+        self.result_of(manager.launch(self.spec))
         for _ in range(2):
-            self.result_of(manager.terminate(SPEC.instance_id))
+            self.result_of(manager.terminate(self.spec.instance_id))
 
         assert self.running(manager) == {}
 
-    def test_stopping_a_guest_that_never_was_makes_none(self, manager: VMManager) -> None:
-        self.result_of(manager.stop("i-0000000000000000f", force=True))
+    def test_a_stopped_guest_may_be_terminated(self, manager: VMManager) -> None:
+        self.result_of(manager.launch(self.spec))
+        self.result_of(manager.stop(self.spec.instance_id, force=False))
+        self.result_of(manager.terminate(self.spec.instance_id))
 
         assert self.running(manager) == {}
+
+    def test_stopping_or_ending_a_guest_that_never_was_makes_none(self, manager: VMManager) -> None:
+        self.result_of(manager.stop(UNKNOWN, force=True))
+        self.result_of(manager.terminate(UNKNOWN))
+
+        assert self.running(manager) == {}
+
+
+class CapturesImagesContract(Contract):
+    """Inherit it for a manager that makes images of guests."""
+
+    def test_a_captured_image_boots_and_the_guest_runs_on(self, manager: Any) -> None:
+        assert isinstance(manager, CapturesImages)
+        self.result_of(manager.launch(self.spec))
+        reference = self.capture(manager, reboot=True)
+        assert self.running(manager) == {self.spec.instance_id: True}
+        self.result_of(manager.terminate(self.spec.instance_id))
+
+        again = self.spec_of(reference)
+        assert self.result_of(manager.launch(again)).running
+
+    def test_a_stopped_guest_stays_stopped_while_it_is_captured(self, manager: Any) -> None:
+        self.result_of(manager.launch(self.spec))
+        self.result_of(manager.stop(self.spec.instance_id, force=False))
+        self.capture(manager, reboot=True)
+
+        assert self.running(manager) == {self.spec.instance_id: False}
+
+    def test_a_guest_that_never_was_cannot_be_captured(self, manager: Any) -> None:
+        with pytest.raises(VMError):
+            self.result_of(
+                manager.capture(UNKNOWN, "ami-00c0ffee", "none", reboot=False, record="{}")
+            )
+
+    def test_an_image_may_be_let_go_twice(self, manager: Any) -> None:
+        self.result_of(manager.launch(self.spec))
+        reference = self.capture(manager, reboot=False)
+        for _ in range(2):
+            self.result_of(manager.delete_image("ami-00c0ffee"))
+
+        self.result_of(manager.terminate(self.spec.instance_id))
+        with pytest.raises(VMError):
+            self.result_of(manager.launch(self.spec_of(reference)))
+
+    def capture(self, manager: Any, *, reboot: bool) -> str:
+        reference = self.result_of(
+            manager.capture(
+                self.spec.instance_id, "ami-00c0ffee", "My image (1)", reboot=reboot, record="{}"
+            )
+        )
+        return str(reference)
+
+    def spec_of(self, reference: str) -> LaunchSpec:
+        return attrs.evolve(self.spec, image_id="ami-00c0ffee", image_reference=reference)
+
+
+class ReadsConsoleContract(Contract):
+    """Inherit it for a manager that keeps what guests write to their console."""
+
+    def test_a_guest_that_never_was_wrote_nothing(self, manager: Any) -> None:
+        assert isinstance(manager, ReadsConsole)
+
+        assert self.result_of(manager.console_output(UNKNOWN, 100)) == b""
+
+
+class RunsCommandsContract(Contract):
+    """Inherit it for a manager that runs commands in guests."""
+
+    def test_a_guest_that_never_was_runs_nothing(self, manager: Any) -> None:
+        assert isinstance(manager, RunsCommands)
+
+        with pytest.raises(VMError):
+            self.result_of(manager.run_command(UNKNOWN, ["true"], timeout_seconds=5))
+
+    def test_a_stopped_guest_runs_nothing(self, manager: Any) -> None:
+        self.result_of(manager.launch(self.spec))
+        self.result_of(manager.stop(self.spec.instance_id, force=False))
+
+        with pytest.raises(VMError):
+            self.result_of(
+                manager.run_command(self.spec.instance_id, ["true"], timeout_seconds=5)
+            )
+
+
+class AttachesVolumesContract(Contract):
+    """Inherit it for a manager whose volumes hold data."""
+
+    def test_data_that_never_was_may_be_forgotten(self, manager: Any) -> None:
+        assert isinstance(manager, AttachesVolumes)
+
+        self.result_of(manager.delete_data("vol-0000000000000000f"))
+
+    def test_a_volume_may_be_attached_twice_and_its_data_taken_along(self, manager: Any) -> None:
+        self.result_of(manager.launch(self.spec))
+        disk = GuestDisk("vol-0123456789abcdef0", "/dev/sdf", 8)
+        for _ in range(2):
+            self.result_of(manager.attach_volume(self.spec.instance_id, disk))
+        self.result_of(
+            manager.snapshot_volume(disk, self.spec.instance_id, "snap-0123456789abcdef0")
+        )
+        self.result_of(manager.detach_volume(self.spec.instance_id, disk))
+        for resource_id in (disk.volume_id, "snap-0123456789abcdef0"):
+            self.result_of(manager.delete_data(resource_id))
+
+
+class HasNetworksContract(Contract):
+    """Inherit it for a manager that makes a network for each VPC."""
+
+    def test_a_network_may_be_deleted_twice(self, manager: Any) -> None:
+        assert isinstance(manager, HasNetworks)
+        self.result_of(manager.launch(self.spec))
+        self.result_of(manager.terminate(self.spec.instance_id))
+        assert self.spec.network is not None
+        for _ in range(2):
+            self.result_of(manager.delete_network(self.spec.network.vpc_id))
+
+    def test_a_vpc_has_a_network_again_with_its_next_guest(self, manager: Any) -> None:
+        assert self.spec.network is not None
+        for _ in range(2):
+            assert self.result_of(manager.launch(self.spec)).running
+            self.result_of(manager.terminate(self.spec.instance_id))
+            self.result_of(manager.delete_network(self.spec.network.vpc_id))
