@@ -26,6 +26,7 @@ from emulator.core import log
 from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.ids import Ids
+from emulator.core.opening import Opening
 from emulator.core.threads import PooledThreads, Threads
 from emulator.imds.admin import pages
 from emulator.imds.credentials import DEFAULT_SECONDS, Credentials
@@ -59,6 +60,8 @@ if TYPE_CHECKING:
 logger = Logger(namespace="emulator")
 
 GRACE_SECONDS = 8.0
+# An engine that does not answer must not keep everybody waiting.
+OPEN_AFTER_SECONDS = 3.0
 # Said wherever somebody asks.
 NOT_ENFORCED = "not enforced in this version"
 # Records live long and are free of cycles once they are removed, so walking all of them, which
@@ -256,14 +259,19 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         program_version,
         (chosen.name, chosen.reason),
         clock.now(),
-        {**pages(build_events(api), metadata.identity), **MachinePages(api).pages()},
+        {
+            **pages(build_events(api), metadata.identity),
+            **MachinePages(api, machines.images).pages(),
+        },
     )
     lines = log.RequestLines(sys.stdout, clock.call_later, clock.epoch_seconds)
 
     def answered(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         lines.add(_request_line(request, response, seconds))
 
-    listener, addresses = _listen(reactor, config, Site(api, admin).answer, answered)
+    opening = Opening()
+    site = Site(api, admin, opening)
+    listener, addresses = _listen(reactor, config, site.answer, answered)
 
     def metadata_door(answer: Answer) -> HttpListener:
         told = answered if config.level in ("debug", "trace") else None
@@ -284,14 +292,15 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         logger.info("stopped")
 
     reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(stop()))
-    reactor.callWhenRunning(machines.begin, api)
+    reactor.callWhenRunning(machines.begin, api, opening.open)
+    background.start("greeting", _greet(opening, welcome(addresses[0].url)))
+    clock.call_later(OPEN_AFTER_SECONDS, opening.open)
     logger.info(
         "ec2-emulator {version} listens on {addresses}",
         version=program_version,
         addresses=", ".join(map(str, addresses)),
     )
     logger.info("VM manager: {name} ({reason})", name=chosen.name, reason=chosen.reason)
-    reactor.callWhenRunning(_greet, welcome(addresses[0].url))
     clock.call_later(FAMILIES_AFTER_SECONDS, _warm_up, clock, imports())
     gc.set_threshold(COLLECT_AFTER_ALLOCATIONS, 20, OLD_GENERATION_AFTER)
     reactor.run()
@@ -324,7 +333,9 @@ def _warm_up(clock: Clock, steps: Iterator[Callable[[], object]]) -> None:
     gc.freeze()
 
 
-def _greet(text: str) -> None:
+async def _greet(opening: Opening, text: str) -> None:
+    """Tell a newcomer what to type, once it will work."""
+    await opening.wait()
     sys.stdout.write(text)
     sys.stdout.flush()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,15 +56,19 @@ class Machines:
     namespaces: InstanceNamespaces | None = None
     pool: ThreadPool | None = None
 
-    def begin(self, api: Api) -> None:
-        """Start the threads, and let the API's records follow the manager's guests."""
+    def begin(self, api: Api, on_known: Callable[[], None]) -> None:
+        """Start the threads, and let the API's records follow the manager's guests.
+
+        ``on_known`` is called once the records tell of all guests and images there are.
+        """
         if self.pool is not None:
             self.pool.start()
         if self.images is None or not isinstance(self.manager, FollowsGuests):
+            on_known()
             return
         from emulator.services.ec2.instances.guests import GuestRecords  # noqa: PLC0415 - as below
 
-        records = GuestRecords(api.world, api.state, self.images)
+        records = GuestRecords(api.world, api.state, self.images, on_known)
         api.on_reset = records.end_all
         self.manager.follow(records)
 

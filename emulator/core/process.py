@@ -22,6 +22,18 @@ class Finished:
     errors: bytes
 
 
+def run_in_foreground(arguments: Sequence[str]) -> int:
+    """Run a program on this terminal, never through a shell, and return its exit status.
+
+    Raises:
+        CommandFailed: it is missing.
+    """
+    try:
+        return subprocess.run(arguments, check=False).returncode  # noqa: S603 - as below
+    except OSError as error:
+        raise CommandFailed(f"{arguments[0]}: {error}") from None
+
+
 def run_blocking(
     arguments: Sequence[str], *, stdin: bytes = b"", timeout_seconds: float = TIMEOUT_SECONDS
 ) -> Finished:

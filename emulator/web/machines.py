@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 import attrs
 
 from emulator.core.errors import AwsError
 from emulator.model.instance import Instance
+from emulator.services.ec2.images.machine_images import MachineImages
+from emulator.services.ec2.instances.console import MAX_CONSOLE_BYTES
 from emulator.services.ec2.instances.temporary_keys import send_key
 from emulator.state.joins import primary, public_address
 from emulator.state.store import EVERYWHERE, Region
-from emulator.vm.interface import FollowsGuests, Guest, VMError
+from emulator.vm.interface import FollowsGuests, Guest, ReadsConsole, VMError
 from emulator.web.admin import Page
 from emulator.web.api import Api
 from emulator.wire.message import HttpRequest, HttpResponse
@@ -32,11 +35,14 @@ class MachinePages:
     """The pages below ``/_localstack/ec2/``."""
 
     _api: Api
+    _images: MachineImages | None = None
 
     def pages(self) -> Mapping[str, Mapping[str, Page]]:
         """Return who answers, by path and method."""
         return {
             "ec2/instances": {"GET": self.instances, "HEAD": self.instances},
+            "ec2/images": {"GET": self.images, "HEAD": self.images},
+            "ec2/console": {"GET": self.console, "HEAD": self.console},
             "ec2/ssh-keys": {"POST": self.ssh_key},
         }
 
@@ -58,6 +64,38 @@ class MachinePages:
                 ]
             },
         )
+
+    def images(self, _: HttpRequest) -> HttpResponse:
+        """List the images that the VM manager has."""
+        known = () if self._images is None else self._images.known
+        return _json(
+            200,
+            {
+                "images": [
+                    {
+                        "ImageId": image.image_id,
+                        "Name": image.name,
+                        "Reference": image.reference,
+                        "Architecture": image.architecture,
+                    }
+                    for image in known
+                ]
+            },
+        )
+
+    async def console(self, request: HttpRequest) -> HttpResponse:
+        """Return what an instance wrote to its console: ``?id=i-…``."""
+        wanted = parse_qs(request.query).get("id", [""])[0]
+        manager = self._api.world.machines
+        if not any(instance.id == wanted for _, instance in self._all()):
+            return _json(404, {"error": f"there is no instance {wanted[:64]}"})
+        if not isinstance(manager, ReadsConsole):
+            return _json(400, {"error": "the VM manager keeps no console output"})
+        try:
+            text = await manager.console_output(wanted, MAX_CONSOLE_BYTES)
+        except VMError as error:
+            return _json(503, {"error": str(error)})
+        return _json(200, {"output": text.decode(errors="replace")})
 
     async def ssh_key(self, request: HttpRequest) -> HttpResponse:
         """Let a key log in for a minute: ``{"InstanceId", "PublicKey", "User"}``."""

@@ -201,9 +201,7 @@ class RunsCommandsContract(Contract):
         self.result_of(manager.stop(self.spec.instance_id, force=False))
 
         with pytest.raises(VMError):
-            self.result_of(
-                manager.run_command(self.spec.instance_id, ["true"], timeout_seconds=5)
-            )
+            self.result_of(manager.run_command(self.spec.instance_id, ["true"], timeout_seconds=5))
 
 
 class AttachesVolumesContract(Contract):

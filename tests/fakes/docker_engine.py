@@ -283,7 +283,7 @@ class FakeEngine:
         if pause and box["State"]["Status"] == "paused":
             # Seen: Docker lets it go on afterwards.
             box["State"] = {**box["State"], "Status": "running", "Paused": False}
-        made = self.pictures[self.add_image(**{**config})]
+        made = self.pictures[self.add_image(**config)]
         self._give_tag(made, f"{repository}:{tag}")
 
     @step

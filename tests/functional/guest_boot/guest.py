@@ -76,7 +76,16 @@ class Guest:
         """Create the container and put the plan's files in; it is not started."""
         binary, *arguments = entrypoint(plan.instance_id)
         docker(
-            *("create", "--stop-signal", plan.stop_signal, "--name", name, "--hostname", plan.hostname, "--volume"),
+            *(
+                "create",
+                "--stop-signal",
+                plan.stop_signal,
+                "--name",
+                name,
+                "--hostname",
+                plan.hostname,
+                "--volume",
+            ),
             *(f"{volume}:/.ec2-emulator:ro", "--entrypoint", binary, *flags, image, *arguments),
         )
         docker("cp", "-", f"{name}:/", stdin=files(plan, now=time.time()))

@@ -51,6 +51,11 @@ class MachineImages:
     _manager: str | None = None
     _known: dict[str, MachineImage] = attrs.field(factory=dict, init=False)
 
+    @property
+    def known(self) -> Sequence[MachineImage]:
+        """The images there are now."""
+        return tuple(self._known.values())
+
     def seed(self, region: Region) -> None:
         """Give a new region what every region has."""
         if self._manager is None:

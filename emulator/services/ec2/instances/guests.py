@@ -7,7 +7,7 @@ what the emulator itself does to a guest is never taken for somebody else's doin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 from twisted.logger import Logger
@@ -40,13 +40,25 @@ VANISHED = (
 )
 
 
+def _nothing() -> None: ...
+
+
 @attrs.define(eq=False)
 class GuestRecords(GuestObserver):
-    """Keeps instances and images in step with the manager's."""
+    """Keeps instances and images in step with the manager's.
+
+    Args:
+        world: what outlives requests.
+        state: every account's records.
+        images: the manager's, as AMIs.
+        on_known: is called once all guests and images have been heard of.
+    """
 
     _world: World
     _state: State
     _images: MachineImages
+    _on_known: Callable[[], None] = _nothing
+    _unknown: set[str] = attrs.field(factory=lambda: {"guests", "images"}, init=False)
 
     def guest_changed(self, key: GuestKey) -> None:
         """Look at one guest."""
@@ -55,6 +67,7 @@ class GuestRecords(GuestObserver):
     def images_changed(self, images: Sequence[MachineImage]) -> None:
         """Take over the images."""
         self._images.replace(self._state, images)
+        self._now_known("images")
 
     def connected(self, guests: Sequence[Guest]) -> None:
         """Compare all records with all guests: adopt, end, and look at the rest."""
@@ -70,6 +83,13 @@ class GuestRecords(GuestObserver):
             self._world.background.start(f"adopting {guest.instance_id}", self._adopt(guest))
         for key in (*found.gone, *found.known):
             self.guest_changed(key)
+        self._now_known("guests")
+
+    def _now_known(self, what: str) -> None:
+        if self._unknown:
+            self._unknown.discard(what)
+            if not self._unknown:
+                self._on_known()
 
     def end_all(self) -> None:
         """End every guest: nobody remembers them any more."""
