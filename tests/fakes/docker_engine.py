@@ -54,6 +54,7 @@ class FakeEngine:
 
     def __init__(self, processors: int = 4, architecture: str = "x86_64") -> None:
         self.processors, self.architecture = processors, architecture
+        self.cgroup_version = 1
         self.away = False
         self.calls: list[str] = []
         self.fail_at: int | None = None
@@ -158,8 +159,8 @@ class FakeEngine:
                 self.files[box["Id"]][f"/{member.name}"] = content.read() if content else b""
 
     @step
-    def has_file(self, container: str, path: str) -> bool:
-        return path in self.files[self.box(container)["Id"]]
+    def read_file(self, container: str, path: str) -> bytes | None:
+        return self.files[self.box(container)["Id"]].get(path)
 
     @step
     def start(self, container: str) -> None:

@@ -60,7 +60,7 @@ class FakeNamespaces(Namespaces):
     def obstacle(self) -> str | None:
         return self.reason
 
-    async def prepare(self, key: GuestKey, pid: int) -> None:
+    async def prepare(self, key: GuestKey, container: str, pid: int) -> None:
         if self.fails:
             raise VMError("the network namespace cannot be entered")
         self.prepared.append((key.instance_id, pid))

@@ -7,7 +7,9 @@ become ``EngineError``.
 from __future__ import annotations
 
 import functools
+import io
 import json
+import tarfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
@@ -91,7 +93,12 @@ def connect(address: EngineAddress) -> Engine:
         version="auto", timeout=TIMEOUT_SECONDS, max_pool_size=CONNECTIONS, **settings
     )
     info = cast("Json", client.info())
-    return Engine(client, int(info.get("NCPU") or 1), str(info.get("Architecture") or ""))
+    return Engine(
+        client,
+        int(info.get("NCPU") or 1),
+        str(info.get("Architecture") or ""),
+        2 if str(info.get("CgroupVersion")) == "2" else 1,
+    )
 
 
 @attrs.frozen(eq=False)
@@ -101,11 +108,13 @@ class Engine:
     Attributes:
         processors: how many the engine's machine has.
         architecture: of the engine's machine, as the kernel names it.
+        cgroup_version: 1 or 2.
     """
 
     _client: Any
     processors: int
     architecture: str
+    cgroup_version: int = 1
 
     # Containers
 
@@ -125,14 +134,16 @@ class Engine:
         self._client.put_archive(container, "/", archive)
 
     @translated
-    def has_file(self, container: str, path: str) -> bool:
-        """Tell whether there is a file in a container, running or not."""
+    def read_file(self, container: str, path: str) -> bytes | None:
+        """Return a small file of a container, running or not; None if it is not there."""
         try:
             stream, _ = self._client.get_archive(container, path)
         except NotFound:
-            return False
-        stream.close()
-        return True
+            return None
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            member = archive.next()
+            found = None if member is None else archive.extractfile(member)
+            return b"" if found is None else found.read()
 
     @translated
     def start(self, container: str) -> None:

@@ -25,6 +25,7 @@ from emulator.vm.docker.spec import (
     Place,
     container_config,
     published_ports,
+    stop_signal,
 )
 from emulator.vm.interface import (
     Guest,
@@ -38,6 +39,9 @@ from emulator.vm.interface import (
 
 log = Logger(namespace="emulator.vm.docker")
 
+# Notes in a guest's container: it is that of a terminated guest; how its systemd ended.
+TERMINATED = "terminated"
+ENDING = "ending"
 # What a guest's first process ends with when it wants to be started again.
 REBOOT_STATUS = 133
 GRACE_SECONDS = 10
@@ -146,9 +150,11 @@ class Containers(VMManager):
             attrs.evolve(
                 self.settings,
                 processors=engine.processors,
+                cgroup_version=engine.cgroup_version,
             ),
         )
-        archive = files.files(self._guest_plan(spec, place, image), now=self._epoch_seconds())
+        plan = self._guest_plan(spec, place, image)
+        archive = await self._threads.run(files.files, plan, now=self._epoch_seconds())
         name = names.container_name(spec.instance_id)
         async with AsyncExitStack() as undo:
             if self.disks is not None:
@@ -206,6 +212,7 @@ class Containers(VMManager):
             login_user=None if login_user == "root" else login_user,
             user_data=spec.user_data,
             wait_for_namespace=self._namespaces.obstacle() is None,
+            stop_signal=stop_signal(place.init),
             init=place.init,
         )
 
@@ -289,7 +296,7 @@ class Containers(VMManager):
         if found is None or not is_guest(found):
             self._forget_id(instance_id)
             return None
-        if _wants_restart(found["State"]):
+        if await self._threads.run(_blocking_wants_restart, engine, found):
             log.info("{instance} restarts itself", instance=instance_id)
             await self._threads.run(engine.start, found["Id"])
             found = await self._known(engine, instance_id)
@@ -325,11 +332,16 @@ def _blocking_has_ended(engine: Engine, found: Mapping[str, Any]) -> bool:
     """Tell whether a container is that of a terminated guest, kept for debugging."""
     if found["State"]["Running"]:
         return False
-    return engine.has_file(found["Id"], f"/{_ended_marker(_key(found).instance_id)}")
+    return _blocking_note(engine, found, TERMINATED) is not None
 
 
-def _ended_marker(instance_id: str) -> str:
-    return f"{files.instance_directory(instance_id)}/ec2-emulator/terminated"
+def _note(instance_id: str, name: str) -> str:
+    """Return where a guest's container keeps a note for us."""
+    return f"{files.instance_directory(instance_id)}/ec2-emulator/{name}"
+
+
+def _blocking_note(engine: Engine, found: Mapping[str, Any], name: str) -> bytes | None:
+    return engine.read_file(found["Id"], f"/{_note(_key(found).instance_id, name)}")
 
 
 def _blocking_terminate(
@@ -339,7 +351,7 @@ def _blocking_terminate(
     if state["Paused"]:
         engine.unpause(container)
     if keep:
-        engine.put(container, pack([Entry(_ended_marker(instance_id), b"")]))
+        engine.put(container, pack([Entry(_note(instance_id, TERMINATED), b"")]))
     else:
         # Whoever finds it by this name after a crash knows that it was to go.
         engine.rename(container, ending_name(instance_id))
@@ -393,10 +405,17 @@ def _is_up(found: Mapping[str, Any]) -> bool:
     return bool(state["Running"]) and not state["Paused"]
 
 
-def _wants_restart(state: Mapping[str, Any]) -> bool:
+def _blocking_wants_restart(engine: Engine, found: Mapping[str, Any]) -> bool:
     """Tell whether a guest ended so that it is to be started again."""
-    ended = not state["Running"] and state["Status"] == "exited"
-    return ended and state["ExitCode"] == REBOOT_STATUS
+    state = found["State"]
+    if state["Running"] or state["Status"] != "exited":
+        return False
+    if state["ExitCode"] == REBOOT_STATUS:
+        return True
+    # A systemd ends with 0 whichever it was; its last hook notes which.
+    return state["ExitCode"] == 0 and (_blocking_note(engine, found, ENDING) or b"").startswith(
+        (b"reboot", b"kexec")
+    )
 
 
 def guest_of(found: Mapping[str, Any]) -> Guest:

@@ -33,7 +33,7 @@ _LOOP_DEVICES: Mapping[str, Any] = {
     ],
 }
 # What the image's systemd needs to be PID 1 in a container.
-_SYSTEMD_TMPFS = {"/run": "", "/run/lock": "", "/tmp": ""}  # noqa: S108 - in the guest
+_SYSTEMD_TMPFS = {"/run": "", "/run/lock": ""}
 _CGROUPS = "/sys/fs/cgroup"
 
 
@@ -49,6 +49,7 @@ class ContainerSettings:
         limit_resources: whether the instance type limits processors and memory.
         block_devices: whether guests get files as block devices, and the rights to use them.
         processors: how many the engine has.
+        cgroup_version: of the engine's machine.
     """
 
     names: names.Names = attrs.field(factory=names.Names)
@@ -58,6 +59,7 @@ class ContainerSettings:
     limit_resources: bool = True
     block_devices: bool = False
     processors: int = 1
+    cgroup_version: int = 1
 
 
 @attrs.frozen
@@ -79,6 +81,14 @@ class Place:
     init: str | None = None
 
 
+def stop_signal(init: str | None) -> str:
+    """Return what Docker stops a guest with: a shutdown for its systemd, or for our boot.
+
+    SIGTERM would be taken for busybox's ``reboot``, which sends that to process 1.
+    """
+    return "SIGRTMIN+3" if init else "SIGPWR"
+
+
 def published_ports(ports: Sequence[str]) -> tuple[str, ...]:
     """Return which ports of a guest are published: SSH's always, and so many of the others."""
     return tuple(dict.fromkeys((SSH_PORT, *ports)))[:MAX_PORTS]
@@ -98,7 +108,9 @@ def container_config(
         "Cmd": [],
         "User": "0:0",
         "WorkingDir": "/",
-        "StopSignal": "SIGRTMIN+3" if place.init else "SIGTERM",
+        "StopSignal": stop_signal(place.init),
+        # A systemd writes to its console only where that is a terminal.
+        "Tty": place.init is not None,
         "Healthcheck": {"Test": ["NONE"]},
         "Env": [],
         "Labels": {**_labels(spec), **settings.names.label()},
@@ -154,9 +166,12 @@ def _host_config(spec: LaunchSpec, place: Place, settings: ContainerSettings) ->
         host["Memory"] = host["MemorySwap"] = spec.memory_mib * 1024**2
     if place.init:
         host["Tmpfs"] = _SYSTEMD_TMPFS
-        host["CgroupnsMode"] = "private"
-        host["Privileged"] = True
-        binds.append(f"{_CGROUPS}:{_CGROUPS}:rw")
+        if settings.cgroup_version == 1:
+            binds.append(f"{_CGROUPS}:{_CGROUPS}:ro")
+        else:
+            # A systemd must write to the one hierarchy there is, below the container's own.
+            host["CgroupnsMode"] = "host"
+            binds.append(f"{_CGROUPS}:{_CGROUPS}:rw")
     else:
         host["Init"] = settings.init
     host["Binds"] = binds
