@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
@@ -104,12 +104,21 @@ class Containers(VMManager):
     _epoch_seconds: Callable[[], float]
     name: str = attrs.field(default="docker", init=False)
     disks: Disks | None = attrs.field(default=None, init=False)
+    # Read in threads, too: what is being launched is nobody's leftover.
+    launching: set[str] = attrs.field(factory=set, init=False)
     _prepared: dict[str, int] = attrs.field(factory=dict, init=False)
 
     # Launch
 
     async def launch(self, spec: LaunchSpec) -> Guest:
         """Create and start a container, or leave nothing behind."""
+        self.launching.add(spec.instance_id)
+        try:
+            return await self._launch(spec)
+        finally:
+            self.launching.discard(spec.instance_id)
+
+    async def _launch(self, spec: LaunchSpec) -> Guest:
         name = names.container_name(spec.instance_id)
         engine = await self._connection.engine()
         found = await self._threads.run(engine.inspect, name)
@@ -152,7 +161,7 @@ class Containers(VMManager):
         name = names.container_name(spec.instance_id)
         async with AsyncExitStack() as undo:
             if self.disks is not None:
-                undo.push_async_callback(self.disks.delete, engine, spec.instance_id)
+                undo.push_async_callback(_undone, self.disks.delete, engine, spec.instance_id)
                 await self.disks.provide(engine, spec.instance_id, spec.disks)
             # The network or the tools may have been removed by hand: look again next time.
             undo.callback(self.networks.forget, spec.network.vpc_id)
@@ -160,7 +169,7 @@ class Containers(VMManager):
             container = await self._threads.run(
                 engine.create, name, config, self.settings.flags.platform
             )
-            undo.push_async_callback(self._undo, engine, container, spec.key)
+            undo.push_async_callback(_undone, self._undo, engine, container, spec.key)
             await self._threads.run(engine.put, container, archive)
             for extra in self.settings.flags.networks:
                 await self._threads.run(engine.connect_network, extra, container)
@@ -324,6 +333,14 @@ class Containers(VMManager):
 
     def _forget_id(self, instance_id: str) -> None:
         self._prepared.pop(instance_id, None)
+
+
+async def _undone(undo: Callable[..., Awaitable[None]], *args: Any) -> None:
+    """Take back a step of a launch that failed; what stays, a later start removes."""
+    try:
+        await undo(*args)
+    except VMError as error:
+        log.warn("a launch left something behind: {error}", error=str(error))
 
 
 def _may_pass(error: EngineError, attempt: int) -> bool:
