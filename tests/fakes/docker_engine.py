@@ -199,7 +199,9 @@ class FakeEngine:
     @step
     def rename(self, container: str, name: str) -> None:
         box, other = self.box(container), self._box(name)
-        if other is not None and other is not box:
+        if other is box:
+            raise EngineError("Renaming a container with the same name as its current name")
+        if other is not None:
             raise Conflict(f'Conflict. The container name "/{name}" is already in use')
         box["Name"] = f"/{name}"
 

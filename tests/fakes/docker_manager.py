@@ -94,6 +94,7 @@ class DockerHost:
         self,
         *,
         namespace: str = "default",
+        run: str = "this run",
         engine: FakeEngine | None = None,
         settings: dict[str, Any] | None = None,
         stop_for_real: bool = False,
@@ -103,13 +104,13 @@ class DockerHost:
         remove_at_end: bool = False,
         host_ranges: Iterable[str] = (),
     ) -> None:
-        threads, own = NoThreads(), Names(namespace)
+        threads, own = NoThreads(), Names(namespace, run)
         self.engine = engine or FakeEngine()
         self.reactor = FakeReactor()
         self.clock = Clock.starting_at(self.reactor, EPOCH)
         self.background = Background()
         self.namespaces = FakeNamespaces()
-        self.tools = SharedTools(threads, lambda: Tools(b"", "0123456789abcdef0", True))
+        self.tools = SharedTools(threads, lambda: Tools(b"", "0123456789abcdef0", True), own)
         connection = Connection(EngineAddress(), threads)
         connection._engine = self.engine
         self.manager = DockerManager(

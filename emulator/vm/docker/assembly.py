@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
@@ -78,7 +79,7 @@ def docker_manager(
         host_ranges: the ranges that the engine's machine routes to.
         in_reactor: runs a function in the reactor thread, from any thread.
     """
-    own = Names(options.namespace)
+    own = Names(options.namespace, secrets.token_hex(8))
     address = EngineAddress(options.environment)
     settings = ContainerSettings(
         names=own,
@@ -88,7 +89,7 @@ def docker_manager(
         limit_resources=options.limit_resources,
         block_devices=options.block_devices,
     )
-    shared_tools = SharedTools(threads, tools.load)
+    shared_tools = SharedTools(threads, tools.load, own)
     manager = DockerManager(
         Connection(address, threads),
         threads,

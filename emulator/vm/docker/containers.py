@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
@@ -47,7 +47,7 @@ REBOOT_STATUS = 133
 GRACE_SECONDS = 10
 # Below what Linux gives to outgoing connections, so that nobody else has them by chance.
 HOST_PORTS = range(10_240, 32_768)
-_PORT_TRIES = 5
+_TRIES = 5
 _PORT_TAKEN = ("port is already allocated", "address already in use")
 
 
@@ -108,23 +108,32 @@ class Containers(VMManager):
     _epoch_seconds: Callable[[], float]
     name: str = attrs.field(default="docker", init=False)
     disks: Disks | None = attrs.field(default=None, init=False)
+    # Read in threads, too: what is being launched is nobody's leftover.
+    launching: set[str] = attrs.field(factory=set, init=False)
     _prepared: dict[str, int] = attrs.field(factory=dict, init=False)
 
     # Launch
 
     async def launch(self, spec: LaunchSpec) -> Guest:
         """Create and start a container, or leave nothing behind."""
+        self.launching.add(spec.instance_id)
+        try:
+            return await self._launch(spec)
+        finally:
+            self.launching.discard(spec.instance_id)
+
+    async def _launch(self, spec: LaunchSpec) -> Guest:
         name = names.container_name(spec.instance_id)
         engine = await self._connection.engine()
         found = await self._threads.run(engine.inspect, name)
         if found is not None and _is_up(found) and names.key_of(_labels(found)) == spec.key:
             return await self._ready(spec.key, found)
         image = await self._image(engine, spec)
-        for _ in range(_PORT_TRIES - 1):
+        for attempt in range(_TRIES - 1):
             try:
                 return await self._launch_once(engine, spec, image)
             except EngineError as error:
-                if not any(text in str(error) for text in _PORT_TAKEN):
+                if not _may_pass(error, attempt):
                     raise
         return await self._launch_once(engine, spec, image)
 
@@ -158,17 +167,15 @@ class Containers(VMManager):
         name = names.container_name(spec.instance_id)
         async with AsyncExitStack() as undo:
             if self.disks is not None:
-                undo.push_async_callback(self.disks.delete, engine, spec.instance_id)
+                undo.push_async_callback(_undone, self.disks.delete, engine, spec.instance_id)
                 await self.disks.provide(engine, spec.instance_id, spec.disks)
-            try:
-                container = await self._threads.run(
-                    engine.create, name, config, self.settings.flags.platform
-                )
-            except Missing:
-                # The network or the volume may be what is missing: look again next time.
-                self.networks.forget(spec.network.vpc_id)
-                raise
-            undo.push_async_callback(self._undo, engine, container, spec.key)
+            # The network or the tools may have been removed by hand: look again next time.
+            undo.callback(self.networks.forget, spec.network.vpc_id)
+            undo.callback(self._tools.forget)
+            container = await self._threads.run(
+                engine.create, name, config, self.settings.flags.platform
+            )
+            undo.push_async_callback(_undone, self._undo, engine, container, spec.key)
             await self._threads.run(engine.put, container, archive)
             for extra in self.settings.flags.networks:
                 await self._threads.run(engine.connect_network, extra, container)
@@ -256,17 +263,18 @@ class Containers(VMManager):
         if found["State"]["Paused"]:
             await self._threads.run(engine.unpause, found["Id"])
         await self._threads.run(engine.restart, found["Id"], GRACE_SECONDS)
-        again = await self._threads.run(engine.inspect, found["Id"])
-        if again is None or not _is_up(again):
-            raise EngineError(f"{_key(found)} did not come up again")
-        await self._ready(_key(found), again)
+        key = _key(found)
+        await self._ready(key, await self._known(engine, key.instance_id))
 
     async def terminate(self, instance_id: str) -> None:
         """End a guest's processes, and its container unless it is to stay."""
         engine = await self._connection.engine()
         name = names.container_name(instance_id)
         found = await self._threads.run(engine.inspect, name)
-        if found is not None and is_guest(found):
+        if found is None:
+            # An earlier attempt may have come as far as this.
+            found = await self._threads.run(engine.inspect, ending_name(instance_id))
+        if found is not None and names.key_of(_labels(found)) is not None:
             self._forget(_key(found))
             await self._threads.run(
                 _blocking_terminate, engine, found, instance_id, keep=self._keep_terminated
@@ -313,7 +321,13 @@ class Containers(VMManager):
         return found
 
     async def _ready(self, key: GuestKey, found: Mapping[str, Any]) -> Guest:
-        """Prepare a guest's namespace unless that was done, and return the guest."""
+        """Prepare a guest's namespace unless that was done, and return the guest.
+
+        Raises:
+            VMError: the guest is not up, or its namespace cannot be prepared.
+        """
+        if not found["State"]["Running"]:
+            raise EngineError(f"{key} did not stay up: {_why(found['State'])}")
         pid = found["State"]["Pid"]
         if self._prepared.get(key.instance_id) != pid and self._namespaces.obstacle() is None:
             await self._namespaces.prepare(key, found["Id"], pid)
@@ -326,6 +340,21 @@ class Containers(VMManager):
 
     def _forget_id(self, instance_id: str) -> None:
         self._prepared.pop(instance_id, None)
+
+
+async def _undone(undo: Callable[..., Awaitable[None]], *args: Any) -> None:
+    """Take back a step of a launch that failed; what stays, a later start removes."""
+    try:
+        await undo(*args)
+    except VMError as error:
+        log.warn("a launch left something behind: {error}", error=str(error))
+
+
+def _may_pass(error: EngineError, attempt: int) -> bool:
+    """Tell whether a launch that failed so may do when it is tried again."""
+    # A network that was removed by hand is made again, once.
+    removed = isinstance(error, Missing) and attempt == 0
+    return removed or any(text in str(error) for text in _PORT_TAKEN)
 
 
 def _blocking_has_ended(engine: Engine, found: Mapping[str, Any]) -> bool:
@@ -347,12 +376,21 @@ def _blocking_note(engine: Engine, found: Mapping[str, Any], name: str) -> bytes
 def _blocking_terminate(
     engine: Engine, found: Mapping[str, Any], instance_id: str, *, keep: bool
 ) -> None:
+    try:
+        _blocking_end(engine, found, instance_id, keep=keep)
+    except Missing:
+        log.debug("{instance} was removed by somebody else", instance=instance_id)
+
+
+def _blocking_end(
+    engine: Engine, found: Mapping[str, Any], instance_id: str, *, keep: bool
+) -> None:
     container, state = found["Id"], found["State"]
     if state["Paused"]:
         engine.unpause(container)
     if keep:
         engine.put(container, pack([Entry(_note(instance_id, TERMINATED), b"")]))
-    else:
+    elif found["Name"] != f"/{ending_name(instance_id)}":
         # Whoever finds it by this name after a crash knows that it was to go.
         engine.rename(container, ending_name(instance_id))
     if state["Running"]:

@@ -146,7 +146,7 @@ class EbsFiles:
                 "Image": self._tools.image(),
                 "Entrypoint": [f"{MOUNT_POINT}/busybox", "sh", "-ec", script, "sh"],
                 "Cmd": list(arguments),
-                "Labels": self._names.label(),
+                "Labels": self._names.helper_label(),
                 "HostConfig": {"Binds": list(binds), "NetworkMode": "none"},
             },
         )

@@ -72,23 +72,36 @@ def blocking_capture(
     config = dict((base or {}).get("Config") or {})
     # What the container is labelled with would otherwise be inherited by whoever runs the image.
     cleared = dict.fromkeys(
-        (names.NAMESPACE, names.INSTANCE_ID, names.ACCOUNT, names.REGION, names.MEMENTO), ""
+        (
+            *(names.NAMESPACE, names.RUN, names.INSTANCE_ID, names.ACCOUNT, names.REGION),
+            *(names.VPC_ID, names.MEMENTO),
+        ),
+        "",
     )
     config["Labels"] = {**cleared, **labels}
     repository, _, image_id = tag.rpartition(":")
     engine.commit(container, repository, image_id, pause=pause, config=config)
 
 
-def blocking_copy(engine: Engine, reference: str, tag: str, labels: Mapping[str, str]) -> None:
+def blocking_copy(
+    engine: Engine, reference: str, tag: str, labels: Mapping[str, str], helper: Mapping[str, str]
+) -> None:
     """Make an image like another one, with labels of its own.
 
     A container that never starts carries the labels over: a tag alone could not.
+
+    Args:
+        engine: where the image is.
+        reference: of the image.
+        tag: of the new one.
+        labels: of the new one.
+        helper: labels of that container.
     """
     found = engine.image(reference)
     if found is None:
         raise Missing(f"there is no image {reference}")
     container = engine.create(
-        "", {"Image": reference, "Cmd": ["copy"], "Entrypoint": [], "Labels": {}}
+        "", {"Image": reference, "Cmd": ["copy"], "Entrypoint": [], "Labels": dict(helper)}
     )
     try:
         blocking_capture(engine, container, tag, labels, pause=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Set as AbstractSet
+from typing import Any, Protocol
 
 import attrs
 from twisted.internet.defer import Deferred, gatherResults
@@ -139,17 +140,34 @@ class DockerManager(
         return await self.describe()
 
     def _blocking_clean(self, engine: Engine) -> None:
-        """Remove containers that an earlier emulator did not finish making or removing."""
-        for each in engine.containers(self.settings.names.filter()):
+        """Remove what an earlier emulator did not finish making or removing."""
+        label = self.settings.names.filter()
+        for each in engine.containers(label):
+            # A launch may end, or begin, while this is being looked at.
+            launching = frozenset(self.launching)
             found = engine.inspect(each)
-            key = names.key_of((found or {}).get("Config", {}).get("Labels") or {})
-            if found is None:
-                continue
-            never_started = found["State"]["Status"] == "created"
-            being_ended = key is None or found["Name"] == f"/{ending_name(key.instance_id)}"
-            if never_started or being_ended:
-                log.info("removing what is left of {what}", what=key or "an earlier run")
+            if found is not None and self._is_left(found, launching | self.launching):
+                log.info("removing the container {name}, which was left", name=found["Name"])
                 engine.remove(each)
+        for volume in engine.volumes(label):
+            owner = volume["Labels"].get(names.VOLUME_ID, "")
+            if owner.startswith("i-") and not self._has_guest(engine, owner):
+                log.info("removing the disks of {owner}, which were left", owner=owner)
+                engine.remove_volume(volume["Name"])
+
+    def _is_left(self, found: Mapping[str, Any], launching: AbstractSet[str]) -> bool:
+        labels = found["Config"]["Labels"] or {}
+        key = names.key_of(labels)
+        if key is None:
+            return bool(labels.get(names.RUN) != self.settings.names.run)
+        if found["Name"] == f"/{ending_name(key.instance_id)}":
+            return True
+        return found["State"]["Status"] == "created" and key.instance_id not in launching
+
+    def _has_guest(self, engine: Engine, instance_id: str) -> bool:
+        if instance_id in self.launching:
+            return True
+        return engine.inspect(names.container_name(instance_id)) is not None
 
     # Images
 
@@ -203,15 +221,23 @@ class DockerManager(
             )
         finally:
             if reboot:
-                await self.start(instance_id)
+                await self._start_again(instance_id)
         return tag
+
+    async def _start_again(self, instance_id: str) -> None:
+        try:
+            await self.start(instance_id)
+        except VMError as error:
+            # The image is made, or says itself why not.
+            log.warn("{instance} did not start: {error}", instance=instance_id, error=str(error))
 
     async def copy_image(self, reference: str, image_id: str, name: str, *, record: str) -> str:
         """Make an image of the same layers with labels of its own."""
         engine = await self._connection.engine()
         tag = names.image_tag(name, image_id)
         labels = {names.AMI_NAME: name, names.IMAGE_ID: image_id, names.RECORD: record}
-        await self._threads.run(blocking_copy, engine, reference, tag, labels)
+        helper = self.settings.names.helper_label()
+        await self._threads.run(blocking_copy, engine, reference, tag, labels, helper)
         return tag
 
     async def delete_image(self, image_id: str) -> None:
@@ -297,10 +323,15 @@ class DockerManager(
 
 
 def blocking_remove_idle_networks(engine: Engine, own: names.Names) -> None:
-    """Remove this emulator's networks that no container is on."""
+    """Remove this emulator's networks that no container is on.
+
+    The engine lists the containers that are up; one that is not needs its network to start.
+    """
+    containers = (engine.inspect(each) for each in engine.containers(own.filter()))
+    needed = {each["HostConfig"]["NetworkMode"] for each in containers if each is not None}
     for network in engine.networks(own.filter()):
         details = engine.network(network["Id"])
-        if details is not None and not details.get("Containers"):
+        if details is not None and network["Name"] not in needed and not details.get("Containers"):
             try:
                 engine.remove_network(network["Id"])
             except EngineError as error:

@@ -28,6 +28,7 @@ IMAGE_ID = f"{LABEL}image-id"
 VPC_ID = f"{LABEL}vpc-id"
 VOLUME_ID = f"{LABEL}volume-id"
 MEMENTO = f"{LABEL}memento"
+RUN = f"{LABEL}run"
 # What an image may say of itself.
 INIT = f"{LABEL}init"
 LOGIN_USER = f"{LABEL}login-user"
@@ -75,9 +76,11 @@ class Names:
 
     Attributes:
         namespace: of this emulator; the default one has names without it.
+        run: of this process, so that it knows what others have left.
     """
 
     namespace: str = DEFAULT_NAMESPACE
+    run: str = ""
 
     def _own(self, what: str) -> str:
         infix = "" if self.namespace == DEFAULT_NAMESPACE else f"{self.namespace}."
@@ -94,6 +97,10 @@ class Names:
     def label(self) -> Mapping[str, str]:
         """Return the label that everything of this emulator has."""
         return {NAMESPACE: self.namespace}
+
+    def helper_label(self) -> Mapping[str, str]:
+        """Return the labels of a container that does a moment's work and is removed."""
+        return {**self.label(), RUN: self.run}
 
     def filter(self) -> str:
         """Return that label as Docker's filters want it."""

@@ -10,6 +10,7 @@ from twisted.internet.defer import DeferredLock
 from emulator.core.threads import Threads
 from emulator.vm.docker.blocking import Engine, EngineError
 from emulator.vm.docker.containers import ToolsVolume
+from emulator.vm.docker.names import Names
 from emulator.vm.docker.tools import MOUNT_POINT, Tools, ToolsMissing
 
 REPOSITORY = "ec2-emulator-guest-tools"
@@ -22,10 +23,12 @@ class SharedTools(ToolsVolume):
     Args:
         threads: where the engine's calls block.
         load: reads the tools.
+        names: of this emulator.
     """
 
     _threads: Threads
     _load: Callable[[], Tools]
+    _names: Names
     _name: str | None = attrs.field(default=None, init=False)
     _version: str = attrs.field(default="", init=False)
     _lock: DeferredLock = attrs.field(factory=DeferredLock, init=False)
@@ -67,6 +70,7 @@ class SharedTools(ToolsVolume):
             {
                 "Image": reference,
                 "Entrypoint": [f"{MOUNT_POINT}/busybox"],
+                "Labels": self._names.helper_label(),
                 "HostConfig": {"Binds": [f"{name}:{MOUNT_POINT}"], "NetworkMode": "none"},
             },
         )
