@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         const=coverage_page,
         help="print the page docs/coverage.md",
     )
-    _add_event(commands)
+    _add_events(commands.choices["event"])
     chosen = parser.parse_args(argv)
     environ = environment()
     try:
@@ -144,11 +144,9 @@ def _reset(remote: _Remote) -> None:
     _say("all records are gone; every region has its default VPC again")
 
 
-def _add_event(commands: Any) -> None:
-    """Add the command ``event`` with its own."""
-    text = "let something happen to an instance of the running emulator"
-    event = commands.add_parser("event", help=text, description=text)
-    kinds = event.add_subparsers(dest="kind", required=True)
+def _add_events(event: argparse.ArgumentParser) -> None:
+    """Add the kinds of events, and what else can be done with them, to ``event``."""
+    kinds = event.add_subparsers(dest="kind")
     for kind, (help_text, default_in) in _EVENTS.items():
         parser = kinds.add_parser(kind, help=help_text, description=help_text)
         parser.set_defaults(ask=_make_event)
@@ -200,7 +198,7 @@ def _make_event(remote: _Remote, chosen: argparse.Namespace) -> None:
     _say_event(remote.ask(_EVENTS_PAGE, "POST", asked))
 
 
-def _list_events(remote: _Remote, _: argparse.Namespace) -> None:
+def _list_events(remote: _Remote, _: argparse.Namespace | None = None) -> None:
     for event in remote.ask(_EVENTS_PAGE)["events"]:
         _say_event(event)
 
@@ -249,6 +247,7 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "start": (start, "serve in the foreground until Ctrl-C or SIGTERM"),
     "status": (_remote(_status), "say how the running emulator is"),
     "reset": (_remote(_reset), "forget every record of the running emulator"),
+    "event": (_remote(_list_events), "let something happen to an instance, or list what will"),
     "doctor": (doctor, "say what can run here, and why not"),
     "coverage": (coverage, "list every operation and whether it is emulated"),
 }

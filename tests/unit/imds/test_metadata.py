@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emulator.app import _first_settings
 from emulator.imds.rules import TOKEN_HEADER, TOKEN_PATH, TTL_HEADER
-from emulator.services.ec2.instances.options import METADATA_DEFAULTS_SETTING
 from emulator.state.store import State
 from emulator.wire.message import HttpRequest, HttpResponse
+from tests.fakes.client import new_api
 from tests.fakes.inmate import Inmate, metadata_of
 from tests.fakes.launcher import Launcher
 
@@ -114,11 +115,8 @@ def test_refusals_are_pages() -> None:
 
 
 def test_the_default_token_mode_can_be_set_for_the_whole_emulator() -> None:
-    from tests.fakes.client import new_api
-
-    api, reactor = new_api(
-        state=State(settings={METADATA_DEFAULTS_SETTING: {"HttpTokens": "required"}})
-    )
+    state = State(settings=_first_settings("required"))
+    api, reactor = new_api(state=state)
     client = Launcher()
     client.api, client.reactor = api, reactor
 
