@@ -108,11 +108,13 @@ def trusts_ec2(trust_policy: str) -> bool:
     Args:
         trust_policy: JSON, as IAM took it.
     """
-    statements = _listed(json.loads(trust_policy).get("Statement"))
+    policy = json.loads(trust_policy)
+    statements = _listed(policy.get("Statement") if isinstance(policy, dict) else None)
     concerned = [
-        statement["Effect"]
+        statement.get("Effect")
         for statement in statements
-        if _names_ec2(statement.get("Principal"))
+        if isinstance(statement, dict)
+        and _names_ec2(statement.get("Principal"))
         and any(str(each).lower() in _ASSUME for each in _listed(statement.get("Action")))
     ]
     return "Allow" in concerned and "Deny" not in concerned

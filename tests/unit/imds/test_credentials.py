@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emulator.imds.credentials import trusts_ec2
 from tests.fakes.client import Client
@@ -221,3 +223,19 @@ def test_a_trust_policy_lets_ec2_in_or_not(statements: Any, trusted: bool) -> No
     policy = {"Version": "2012-10-17", "Statement": statements}
 
     assert trusts_ec2(json.dumps(policy)) is trusted
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["Statement", "Effect", "Principal", "Service", "Action"]), inner
+            )
+        ),
+        max_leaves=8,
+    )
+)
+def test_no_policy_confuses_the_judge(policy: Any) -> None:
+    assert trusts_ec2(json.dumps(policy)) in (True, False)

@@ -107,7 +107,8 @@ def test_an_amis_image_says_whom_to_log_in_and_what_its_init_is() -> None:
 
     assert "login_user=admin\n" in plan
     assert "init=/sbin/init\n" in plan
-    assert host.engine.box(NAME)["HostConfig"]["Privileged"] is True
+    assert host.engine.box(NAME)["HostConfig"]["Tmpfs"] == {"/run": "", "/run/lock": ""}
+    assert "Init" not in host.engine.box(NAME)["HostConfig"]
 
 
 def test_an_image_that_is_not_there_is_pulled(host: DockerHost) -> None:
