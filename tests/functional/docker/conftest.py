@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -71,3 +71,16 @@ def cloud(engine: Engine, key: Key) -> Iterator[Cloud]:
     started = with_key(Cloud(engine), key)
     yield started
     started.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the emulators and their containers said."""
+    report = yield
+    if report.failed:
+        for name, value in item.funcargs.items():
+            if isinstance(value, Cloud):
+                report.sections.extend(value.account(name))
+    return report

@@ -10,8 +10,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.clients.emulator_process import EmulatorProcess
 from tests.functional.docker.cloud import Cloud
 from tests.functional.docker.conftest import random_ami_id
+from tests.functional.docker.engine import Engine
 from tests.functional.docker.waiting import until
 
 MANAGER_TAG = {"Key": "ec2_vm_manager", "Value": "docker"}
@@ -116,10 +118,13 @@ def test_an_unknown_ami_is_not_found(cloud: Cloud, image_id: str) -> None:
 
 def test_an_ami_that_is_a_record_only_is_not_found(cloud: Cloud) -> None:
     """Source: the seed documents, "Instances and AMIs": such an image is mocked."""
+    volume = cloud.ec2.create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    snapshot = cloud.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    root = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}
     registered = cloud.ec2.register_image(
         Name=f"record-{uuid4().hex[:8]}",
         RootDeviceName="/dev/xvda",
-        BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}],
+        BlockDeviceMappings=[root],
         Architecture="x86_64",
         VirtualizationType="hvm",
     )["ImageId"]
@@ -128,6 +133,26 @@ def test_an_ami_that_is_a_record_only_is_not_found(cloud: Cloud) -> None:
     assert MANAGER_TAG not in image.get("Tags", [])
     assert launch_refusal(cloud, registered) == "InvalidAMIID.NotFound"
     cloud.ec2.deregister_image(ImageId=registered)
+    cloud.ec2.delete_snapshot(SnapshotId=snapshot)
+    cloud.ec2.delete_volume(VolumeId=volume)
+
+
+def test_an_emulator_that_is_ready_knows_the_images(
+    engine: Engine, amis: Mapping[str, str]
+) -> None:
+    """A script that starts it and launches at once must not be told of no such image."""
+    emulator = EmulatorProcess(
+        EC2_VM_MANAGER="docker",
+        EC2_DOWNLOAD_DEFAULT_IMAGES="0",
+        EMULATOR_NAMESPACE="test-ready",
+    )
+    status, body = emulator.post(
+        f"Action=DescribeImages&Version=2016-11-15&ImageId.1={amis['busybox']}",
+        Content_Type="application/x-www-form-urlencoded",
+    )
+    emulator.stop()
+
+    assert (status, engine.of("test-ready")) == (200, {}), body
 
 
 def test_every_ami_has_an_id_of_its_own_form(cloud: Cloud) -> None:
