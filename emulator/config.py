@@ -116,6 +116,9 @@ class Config:
         "whether volumes are files under /ebs-dev in instances, which then may mount them",
     )
     ec2_ebs_max_volume_size: int = _setting(1000, _positive, "the largest of those files, in MiB")
+    ec2_inject_endpoint: bool = _setting(
+        True, _flag, "whether AWS_ENDPOINT_URL in instances leads to this emulator"
+    )
     ec2_manager_tag: str = _setting(
         "auto",
         _one_of(*MANAGER_TAG_MODES),

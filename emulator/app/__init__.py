@@ -9,12 +9,13 @@ import gc
 import random
 import secrets
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
@@ -32,11 +33,12 @@ from emulator.imds.admin import pages
 from emulator.imds.credentials import DEFAULT_SECONDS, Credentials
 from emulator.imds.events import Events
 from emulator.imds.identity import Identity
-from emulator.imds.metadata import Metadata
+from emulator.imds.metadata import InstanceKey, Metadata
 from emulator.imds.server import Listeners
 from emulator.imds.tokens import KEY_BYTES, Tokens
 from emulator.model.instance import Instance
 from emulator.model.instance_event import InstanceEvent
+from emulator.net.namespace import API_PORT, METADATA_PORT
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
@@ -75,11 +77,11 @@ WARM_UP_PAUSE_SECONDS = 0.01
 
 
 # One instance asks little at a time; what is more is a mistake or worse.
-IMDS_LIMITS = Limits(
+INSTANCE_LIMITS = Limits(
     header_bytes=16 * 1024,
     header_fields=64,
-    body_bytes=16 * 1024,
-    buffered_body_bytes=256 * 1024,
+    body_bytes=1024 * 1024,
+    buffered_body_bytes=2 * 1024 * 1024,
     connections=128,
     idle_seconds=30.0,
     head_seconds=10.0,
@@ -273,19 +275,23 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     site = Site(api, admin, opening)
     listener, addresses = _listen(reactor, config, site.answer, answered)
 
-    def metadata_door(answer: Answer) -> HttpListener:
+    def door_in_instance(answer: Answer) -> HttpListener:
         told = answered if config.level in ("debug", "trace") else None
-        return HttpListener(reactor, answer, IMDS_LIMITS, told, speaks_tls=False)
+        return HttpListener(reactor, answer, INSTANCE_LIMITS, told, speaks_tls=False)
 
-    metadata_listeners = Listeners(metadata, metadata_door, background)
+    in_instances = {
+        METADATA_PORT: Listeners(metadata, door_in_instance, background),
+        API_PORT: Listeners(_ApiInInstances(site), door_in_instance, background),
+    }
     if machines.namespaces is not None:
-        machines.namespaces.listeners = metadata_listeners
+        machines.namespaces.listeners = in_instances
 
     async def stop() -> None:
         logger.info("stopping: requests in flight are answered first")
         await listener.stop(GRACE_SECONDS)
         await machines.close()
-        metadata_listeners.close_all()
+        for listeners in in_instances.values():
+            listeners.close_all()
         background.cancel_all()
         machines.end_threads()
         lines.flush()
@@ -331,6 +337,22 @@ def _warm_up(clock: Clock, steps: Iterator[Callable[[], object]]) -> None:
         return
     gc.collect()
     gc.freeze()
+
+
+@attrs.frozen
+class _ApiInInstances:
+    """AWS's APIs, the same for every instance."""
+
+    _site: Site
+
+    def answer(
+        self, _: InstanceKey, request: HttpRequest
+    ) -> HttpResponse | Awaitable[HttpResponse]:
+        """Answer one request."""
+        return self._site.answer_aws(request)
+
+    def forget(self, _: InstanceKey) -> None:
+        """Do nothing: nothing is kept."""
 
 
 async def _greet(opening: Opening, text: str) -> None:

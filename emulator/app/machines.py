@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,9 +19,12 @@ from emulator.config import Config
 from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.threads import PooledThreads
-from emulator.net.namespace import DirectWay, InstanceNamespaces
+from emulator.net.helper_way import HelperWay
+from emulator.net.namespace import API_URL, DirectWay, InstanceNamespaces, Way
 from emulator.state.store import State
 from emulator.vm import registry
+from emulator.vm.docker.names import Names
+from emulator.vm.docker.own_container import own_container_id
 from emulator.vm.docker.probe import DEFAULT_SOCKET, socket_path
 from emulator.vm.interface import FollowsGuests, VMManager
 from emulator.vm.mock.manager import MockManager
@@ -37,6 +41,8 @@ DEFAULT_IMAGES = {
     "ami-024f768332f0": "amazon-linux-amazonlinux2023",
     "ami-ff0fea8310f3": "ubuntu-20.04-focal-fossa",
 }
+# On a volume of the emulator's container, which its helpers see as well.
+HELPERS_DIRECTORY = Path("/var/lib/localstack/helpers")
 _ROUTES = Path("/proc/net/route")
 
 
@@ -109,7 +115,10 @@ def _docker(
     # import, and only this manager needs them at once.
     from emulator.services.ec2.images.machine_images import MachineImages  # noqa: PLC0415
     from emulator.vm.docker.assembly import DockerOptions, docker_manager  # noqa: PLC0415
+    from emulator.vm.docker.blocking import EngineAddress  # noqa: PLC0415
+    from emulator.vm.docker.connection import Connection  # noqa: PLC0415
     from emulator.vm.docker.flags import FlagsError, parse_flags  # noqa: PLC0415
+    from emulator.vm.docker.helpers import OwnImageHelpers  # noqa: PLC0415
 
     try:
         flags = parse_flags(config.ec2_docker_flags)
@@ -119,11 +128,21 @@ def _docker(
         ) from None
     pool = ThreadPool(0, ENGINE_THREADS, name="engine")
     threads = PooledThreads(reactor, pool)
-    namespaces = InstanceNamespaces(state, DirectWay(threads))
+    own = Names(config.emulator_namespace, secrets.token_hex(8))
+    connection = Connection(EngineAddress(config.docker_environment), threads)
+    container = own_container_id()
+    way: Way = DirectWay(threads)
+    if container is not None:
+        way = HelperWay(
+            OwnImageHelpers(connection, threads, own, container),
+            threads,
+            background,
+            HELPERS_DIRECTORY,
+            lambda: secrets.token_hex(8),
+        )
+    namespaces = InstanceNamespaces(state, way)
     on_this_machine = socket_path(config.docker_environment)
     options = DockerOptions(
-        environment=config.docker_environment,
-        namespace=config.emulator_namespace,
         flags=flags,
         init=config.ec2_docker_init,
         docker_socket=(
@@ -133,6 +152,11 @@ def _docker(
         ),
         limit_resources=config.ec2_docker_limits,
         block_devices=config.ec2_mount_block_devices,
+        environment_of_guests=(
+            {"AWS_ENDPOINT_URL": API_URL}
+            if config.ec2_inject_endpoint and namespaces.obstacle() is None
+            else {}
+        ),
         largest_disk_mib=config.ec2_ebs_max_volume_size,
         stop_for_real=config.ec2_docker_stop_mode == "stop",
         keep_terminated=config.ec2_remove_containers is False,
@@ -141,11 +165,14 @@ def _docker(
     )
     manager = docker_manager(
         options,
+        connection,
+        own,
         threads=threads,
         clock=clock,
         background=background,
         namespaces=namespaces,
-        host_ranges=host_ranges,
+        # In a container the routes are those of the container, not of the engine's machine.
+        host_ranges=host_ranges if container is None else lambda: (),
         in_reactor=reactor.callFromThread,
     )
     return Machines(manager, MachineImages(manager.name), namespaces, pool)

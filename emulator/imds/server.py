@@ -7,7 +7,7 @@ adopts them. Which HTTP server that is, and its limits, is given by whoever buil
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from socket import socket
 from typing import Protocol
@@ -15,7 +15,7 @@ from typing import Protocol
 import attrs
 
 from emulator.core.background import Background
-from emulator.imds.metadata import InstanceKey, Metadata
+from emulator.imds.metadata import InstanceKey
 from emulator.wire.message import HttpRequest, HttpResponse
 
 
@@ -35,7 +35,21 @@ class Door(Protocol):
         """Stop listening and drop connections that are not done after ``grace_seconds``."""
 
 
-NewDoor = Callable[[Callable[[HttpRequest], HttpResponse]], Door]
+class Answers(Protocol):
+    """Who answers instances."""
+
+    @abstractmethod
+    def answer(
+        self, key: InstanceKey, request: HttpRequest
+    ) -> HttpResponse | Awaitable[HttpResponse]:
+        """Answer one request of one instance."""
+
+    @abstractmethod
+    def forget(self, key: InstanceKey) -> None:
+        """Let go what was kept for an instance that is gone."""
+
+
+NewDoor = Callable[[Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]], Door]
 
 
 @attrs.define(eq=False)
@@ -43,12 +57,12 @@ class Listeners:
     """The listeners of all instances.
 
     Args:
-        metadata: gives the answers.
+        answers: gives the answers, such as the metadata service.
         new_door: returns an HTTP server with nothing to serve on yet.
         background: owns the closing of listeners.
     """
 
-    _metadata: Metadata
+    _answers: Answers
     _new_door: NewDoor
     _background: Background
     _doors: dict[InstanceKey, Door] = attrs.field(factory=dict, init=False)
@@ -65,7 +79,7 @@ class Listeners:
             OSError: a socket is closed or does not listen; then nothing is served.
         """
         self._shut(key)
-        door = self._new_door(partial(self._metadata.answer, key))
+        door = self._new_door(partial(self._answers.answer, key))
         try:
             door.adopt(sockets)
         except OSError:
@@ -76,7 +90,7 @@ class Listeners:
     def close(self, key: InstanceKey) -> None:
         """Serve an instance no more and drop its connections; unknown ones are no error."""
         self._shut(key)
-        self._metadata.forget(key)
+        self._answers.forget(key)
 
     def close_all(self) -> None:
         """Serve nobody any more."""

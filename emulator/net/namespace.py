@@ -13,7 +13,7 @@ import shutil
 import socket
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -30,17 +30,24 @@ T = TypeVar("T")
 
 # "Access instance metadata": the same two addresses in every instance. The guest waits for
 # the IPv4 listener, so that one comes last.
-METADATA = (Listening("fd00:ec2::254", 80), Listening("169.254.169.254", 80))
+METADATA_PORT = 80
+METADATA_IPV4 = "169.254.169.254"
+METADATA = (Listening("fd00:ec2::254", METADATA_PORT), Listening(METADATA_IPV4, METADATA_PORT))
+# AWS's APIs, for software in an instance; from there the emulator's own address may be out of
+# reach.
+API_PORT = 4566
+API = (Listening(METADATA_IPV4, API_PORT),)
+API_URL = f"http://{METADATA_IPV4}:{API_PORT}"
 _CLONE_NEWNET = 0x40000000
 
 
 def visit_of(region: Region, instance_id: str) -> Visit:
     """Return what the namespace of an instance is to hold."""
-    return Visit(interfaces_of(region, instance_id), listening=METADATA)
+    return Visit(interfaces_of(region, instance_id), listening=(*API, *METADATA))
 
 
-class MetadataListeners(Protocol):
-    """Who answers what arrives at an instance's metadata addresses."""
+class InstanceListeners(Protocol):
+    """Who answers what arrives at one port of an instance's metadata addresses."""
 
     @abstractmethod
     def adopt(self, key: tuple[str, str, str], sockets: Sequence[socket.socket]) -> None:
@@ -81,12 +88,13 @@ class InstanceNamespaces(Namespaces):
         way: how a namespace is entered.
 
     Attributes:
-        listeners: who answers instances; given once it is there, before the first launch.
+        listeners: who answers instances, by port; given once they are there, before the
+            first launch.
     """
 
     _state: State
     _way: Way
-    listeners: MetadataListeners | None = attrs.field(default=None, init=False)
+    listeners: Mapping[int, InstanceListeners] = attrs.field(factory=dict, init=False)
 
     def obstacle(self) -> str | None:
         """Return why namespaces cannot be entered from here."""
@@ -96,13 +104,23 @@ class InstanceNamespaces(Namespaces):
         """Give the namespace its addresses, then open the metadata service in it."""
         visit = visit_of(self._state.region(key.account, key.region), key.instance_id)
         sockets = await self._way.visit(container, pid, visit)
-        if self.listeners is not None:
-            self.listeners.adopt(_identity(key), sockets)
+        by_port: dict[int, list[socket.socket]] = {}
+        for each in sockets:
+            by_port.setdefault(each.getsockname()[1], []).append(each)
+        try:
+            for port, listeners in self.listeners.items():
+                listeners.adopt(_identity(key), by_port.pop(port, ()))
+        except OSError as error:
+            raise VMError(f"{key} cannot be answered: {error}") from error
+        finally:
+            for unheard in by_port.values():
+                for each in unheard:
+                    each.close()
 
     def forget(self, key: GuestKey) -> None:
         """Stop serving the instance."""
-        if self.listeners is not None:
-            self.listeners.close(_identity(key))
+        for listeners in self.listeners.values():
+            listeners.close(_identity(key))
 
 
 def _identity(key: GuestKey) -> tuple[str, str, str]:

@@ -31,6 +31,10 @@ class Site:
         """Answer one request."""
         if request.path.startswith(PREFIX):
             return self.admin.answer(request)
+        return self.answer_aws(request)
+
+    def answer_aws(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
+        """Answer one request that is meant for AWS."""
         if self.opening.is_open:
             return self.api.answer(request)
         return self._answer_later(request)

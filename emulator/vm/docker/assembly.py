@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
@@ -12,7 +11,6 @@ from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.threads import Threads
 from emulator.vm.docker import tools
-from emulator.vm.docker.blocking import EngineAddress
 from emulator.vm.docker.connection import Connection
 from emulator.vm.docker.ebs import EbsFiles
 from emulator.vm.docker.flags import DockerFlags
@@ -30,13 +28,12 @@ class DockerOptions:
     """What a user can set of the docker manager.
 
     Attributes:
-        environment: DOCKER_HOST and its kin.
-        namespace: keeps two emulators on one engine apart.
         flags: EC2_DOCKER_FLAGS.
         init: EC2_DOCKER_INIT.
         docker_socket: the engine's socket on its machine, for guests; None: they get none.
         limit_resources: EC2_DOCKER_LIMITS.
         block_devices: EC2_MOUNT_BLOCK_DEVICES.
+        environment_of_guests: variables that guests' processes find.
         largest_disk_mib: EC2_EBS_MAX_VOLUME_SIZE.
         stop_for_real: EC2_DOCKER_STOP_MODE is ``stop``.
         keep_terminated: EC2_REMOVE_CONTAINERS is 0.
@@ -44,13 +41,12 @@ class DockerOptions:
         defaults: images to have from the start.
     """
 
-    environment: Mapping[str, str]
-    namespace: str
     flags: DockerFlags
     init: bool
     docker_socket: str | None
     limit_resources: bool
     block_devices: bool
+    environment_of_guests: Mapping[str, str]
     largest_disk_mib: int
     stop_for_real: bool
     keep_terminated: bool
@@ -60,6 +56,8 @@ class DockerOptions:
 
 def docker_manager(
     options: DockerOptions,
+    connection: Connection,
+    own: Names,
     *,
     threads: Threads,
     clock: Clock,
@@ -72,6 +70,8 @@ def docker_manager(
 
     Args:
         options: the user's.
+        connection: to the engine.
+        own: what is called how.
         threads: where the engine's calls block; enough of them for many launches at once.
         clock: for waiting until the engine is back.
         background: owns what goes on beside requests.
@@ -79,8 +79,6 @@ def docker_manager(
         host_ranges: the ranges that the engine's machine routes to.
         in_reactor: runs a function in the reactor thread, from any thread.
     """
-    own = Names(options.namespace, secrets.token_hex(8))
-    address = EngineAddress(options.environment)
     settings = ContainerSettings(
         names=own,
         flags=options.flags,
@@ -88,10 +86,11 @@ def docker_manager(
         docker_socket=options.docker_socket,
         limit_resources=options.limit_resources,
         block_devices=options.block_devices,
+        environment=options.environment_of_guests,
     )
     shared_tools = SharedTools(threads, tools.load, own)
     manager = DockerManager(
-        Connection(address, threads),
+        connection,
         threads,
         namespaces,
         Networks(own, threads, host_ranges),
@@ -110,8 +109,8 @@ def docker_manager(
         manager.ebs = manager.disks = EbsFiles(own, threads, shared_tools)
         manager.largest_disk = options.largest_disk_mib
     manager.follower = Follower(
-        address,
-        options.namespace,
+        connection.address,
+        own.namespace,
         threads,
         in_reactor,
         clock,

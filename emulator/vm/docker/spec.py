@@ -48,6 +48,7 @@ class ContainerSettings:
         docker_socket: the engine's socket on its own machine, which guests get; None: none.
         limit_resources: whether the instance type limits processors and memory.
         block_devices: whether guests get files as block devices, and the rights to use them.
+        environment: variables that guests' processes find, unless the flags give others.
         processors: how many the engine has.
         cgroup_version: of the engine's machine.
     """
@@ -58,6 +59,7 @@ class ContainerSettings:
     docker_socket: str | None = DOCKER_SOCKET
     limit_resources: bool = True
     block_devices: bool = False
+    environment: Mapping[str, str] = attrs.field(factory=dict)
     processors: int = 1
     cgroup_version: int = 1
 
@@ -122,7 +124,10 @@ def container_config(
     flags = settings.flags
     for member in ("Labels", "ExposedPorts"):
         config[member] = {**flags.config.get(member, {}), **config[member]}
-    config["Env"] = [*flags.config.get("Env", ())]
+    config["Env"] = [
+        *(f"{name}={value}" for name, value in settings.environment.items()),
+        *flags.config.get("Env", ()),
+    ]
     config["User"] = flags.config.get("User", config["User"])
     config["HostConfig"] = _merged(_host_config(spec, place, settings), flags.host_config)
     return config
