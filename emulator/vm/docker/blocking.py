@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import attrs
 import docker
 import requests
+import urllib3
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import kwargs_from_env
 from docker.utils import socket as frames
@@ -32,6 +33,16 @@ Json = Mapping[str, Any]
 TIMEOUT_SECONDS = 120
 # Enough for as many threads as there are; more would only wait.
 CONNECTIONS = 40
+
+# What the SDK and the libraries below it raise where an address means nothing, and where an
+# engine is not there, goes away, or breaks off in the middle of an answer.
+AWAY = (
+    DockerException,
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    OSError,
+    ValueError,
+)
 
 
 class EngineError(VMError):
@@ -62,7 +73,7 @@ def translated(function: Callable[P, T]) -> Callable[P, T]:
         except APIError as error:
             kind = Conflict if error.status_code == 409 else EngineError
             raise kind(_words(error)) from None
-        except (DockerException, requests.RequestException, OSError) as error:
+        except AWAY as error:
             raise Unreachable(f"the Docker engine does not answer: {error}") from None
 
     return call
@@ -434,7 +445,7 @@ class EventStream:
             self._events = client.events(decode=True, filters={"type": ["container", "image"]})
             yield {}
             yield from self._events
-        except (DockerException, requests.RequestException, OSError, ValueError) as error:
+        except AWAY as error:
             raise Unreachable(f"the Docker engine does not answer: {error}") from None
         finally:
             self.close_connection()

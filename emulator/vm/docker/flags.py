@@ -17,7 +17,7 @@ import attrs
 _SIZE = re.compile(r"([0-9]+)([bkmg]?)b?", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _PORT = re.compile(
-    r"(?:(?P<address>[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?:(?P<host>[0-9]*):)?"
+    r"(?:(?:(?P<address>[0-9.]+|\[[0-9a-fA-F:]+\]):)?(?P<host>[0-9]*):)?"
     r"(?P<guest>[0-9]+)(?:/(?P<protocol>tcp|udp|sctp))?"
 )
 
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(name)
     parser.add_argument("-u", "--user")
     parser.add_argument("-m", "--memory")
-    parser.add_argument("--cpus", type=float)
+    parser.add_argument("--cpus")
     parser.add_argument("--pids-limit", type=int)
     parser.add_argument("--privileged", action="store_true")
     return parser
@@ -97,7 +97,8 @@ def parse_flags(text: str) -> DockerFlags:
     given, rest = _parser().parse_known_args(words)
     if rest:
         raise FlagsError(f"unknown flag {rest[0]}")
-    return DockerFlags(_config(given), _host_config(given), tuple(given.network), given.platform)
+    networks = tuple(_network(text) for text in given.network)
+    return DockerFlags(_config(given), _host_config(given), networks, given.platform)
 
 
 def _config(given: argparse.Namespace) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def _config(given: argparse.Namespace) -> dict[str, Any]:
 
 def _host_config(given: argparse.Namespace) -> dict[str, Any]:
     host: dict[str, Any] = {
-        "Binds": given.volume,
+        "Binds": [_bind(text) for text in given.volume],
         "ExtraHosts": given.add_host,
         "Dns": given.dns,
         "DnsSearch": given.dns_search,
@@ -133,7 +134,7 @@ def _host_config(given: argparse.Namespace) -> dict[str, Any]:
         "Privileged": given.privileged,
         "ShmSize": _bytes("--shm-size", given.shm_size),
         "Memory": _bytes("--memory", given.memory),
-        "NanoCpus": None if given.cpus is None else int(given.cpus * 1e9),
+        "NanoCpus": None if given.cpus is None else _nano_cpus(given.cpus),
         "PidsLimit": given.pids_limit,
         "CgroupnsMode": given.cgroupns,
         "IpcMode": given.ipc,
@@ -173,9 +174,31 @@ def _published(text: str) -> tuple[str, dict[str, str]]:
     found = _PORT.fullmatch(text)
     if found is None:
         raise FlagsError(f"--publish {text}: use [address:][host port:]port[/protocol]")
+    if not all(0 < int(number) < 65536 for number in (found["guest"], found["host"] or 1)):
+        raise FlagsError(f"--publish {text}: ports are 1 to 65535")
     port = f"{found['guest']}/{found['protocol'] or 'tcp'}"
     address = (found["address"] or "").strip("[]")
     return port, {"HostIp": address, "HostPort": found["host"] or ""}
+
+
+def _bind(text: str) -> str:
+    if ":" not in text:
+        raise FlagsError(f"--volume {text}: use source:path[:options]")
+    return text
+
+
+def _network(text: str) -> str:
+    if text in ("host", "none", "default") or text.startswith("container:"):
+        raise FlagsError(f"--network {text}: an instance has a network of its own")
+    return text
+
+
+def _nano_cpus(text: str) -> int:
+    found = re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,9})?", text)
+    nano = int(float(text) * 1e9) if found else 0
+    if nano <= 0:
+        raise FlagsError(f"--cpus {text}: use a number of processors, such as 1.5")
+    return nano
 
 
 def _device(text: str) -> dict[str, str]:

@@ -33,12 +33,13 @@ class Follower:
 
     Args:
         address: where the engine is.
-        label: the namespace that guests must have.
+        namespace: that guests must have.
         threads: where reading blocks.
         in_reactor: calls a function in the reactor thread, from any thread.
+        clock: for waiting until the engine is back.
+        background: owns the reading.
         guests: returns all guests there are.
         images: returns all images there are.
-        lost: is called when the engine no longer answers.
     """
 
     _address: EngineAddress
@@ -52,6 +53,7 @@ class Follower:
     _stream: EventStream | None = attrs.field(default=None, init=False)
     _observer: GuestObserver | None = attrs.field(default=None, init=False)
     _closed: bool = attrs.field(default=False, init=False)
+    _connected: bool = attrs.field(default=False, init=False)
     _images_due: bool = attrs.field(default=False, init=False)
 
     def start(self, observer: GuestObserver) -> None:
@@ -68,14 +70,17 @@ class Follower:
     async def _follow(self) -> None:
         retry_seconds, told = FIRST_RETRY_SECONDS, False
         while not self._closed:
-            self._stream = EventStream(self._address)
+            self._stream, self._connected = EventStream(self._address), False
+            ended = None
             try:
                 await self._threads.run(self._blocking_read, self._stream)
-                retry_seconds, told = FIRST_RETRY_SECONDS, False
             except Unreachable as error:
-                if not told and not self._closed:
-                    log.warn("{error}; trying again until it does", error=str(error))
-                    told = True
+                ended = error
+            if self._connected:
+                retry_seconds, told = FIRST_RETRY_SECONDS, False
+            if ended is not None and not told and not self._closed:
+                log.warn("{error}; trying again until it does", error=str(ended))
+                told = True
             await self._pause(retry_seconds)
             retry_seconds = min(2 * retry_seconds, LONGEST_RETRY_SECONDS)
 
@@ -95,6 +100,7 @@ class Follower:
         if self._closed or self._observer is None:
             return
         if not event:
+            self._connected = True
             log.info("following the Docker engine")
             self._background.start("reading the guests", self._read_guests())
             self._images_soon(0)

@@ -45,7 +45,7 @@ def machine_images(details: Mapping[str, Any], tags: Sequence[str]) -> Iterator[
             name=labels.get(names.AMI_NAME) or name if own else name,
             reference=tag,
             architecture=_ARCHITECTURES.get(details.get("Architecture", ""), "x86_64"),
-            created_at=_moment(details.get("Created", "")),
+            created_at=_moment(details.get("Created") or ""),
             size_gib=max(1, math.ceil((details.get("Size") or 0) / GIB)),
             login_user=labels.get(names.LOGIN_USER) or "root",
             record=labels.get(names.RECORD, "") if own else "",
@@ -53,12 +53,12 @@ def machine_images(details: Mapping[str, Any], tags: Sequence[str]) -> Iterator[
 
 
 def _moment(text: str) -> datetime:
-    """Return the moment of a time such as ``2026-01-02T03:04:05.678901234Z``."""
+    """Return the second of a time such as ``2026-01-02T03:04:05.678901234Z``."""
     try:
-        # Python takes six digits of a second; Docker writes nine, or less.
-        return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text).replace(microsecond=0)
     except ValueError:
         return datetime(1970, 1, 1, tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def blocking_capture(

@@ -109,7 +109,6 @@ class Names:
 
 def key_of(labels: Mapping[str, str]) -> GuestKey | None:
     """Return whose container it is that has these labels, or None for any other."""
-    try:
-        return GuestKey(labels[ACCOUNT], labels[REGION], labels[INSTANCE_ID])
-    except KeyError:
-        return None
+    # Images made of guests have these labels too, but empty.
+    values = [labels.get(name, "") for name in (ACCOUNT, REGION, INSTANCE_ID)]
+    return GuestKey(*values) if all(values) else None

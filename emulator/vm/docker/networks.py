@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -125,4 +126,5 @@ class Networks:
             cidr=network.cidr,
             reason=reason,
         )
-        engine.create_network(name, labels, None)
+        with contextlib.suppress(Conflict):
+            engine.create_network(name, labels, None)

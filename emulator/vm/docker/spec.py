@@ -117,9 +117,10 @@ def container_config(
         "Env": [],
         "Labels": {**_labels(spec), **settings.names.label()},
         "ExposedPorts": {port: {} for port in place.ports},
-        "NetworkingConfig": {"EndpointsConfig": {place.network: _endpoint(place)}},
+        "NetworkingConfig": {"EndpointsConfig": {place.network: _endpoint(spec, place)}},
     }
     if spec.mac_address:
+        # Engines before 25 read it here, later ones where the network is.
         config["MacAddress"] = spec.mac_address
     flags = settings.flags
     for member in ("Labels", "ExposedPorts"):
@@ -146,8 +147,13 @@ def _labels(spec: LaunchSpec) -> dict[str, str]:
     return labels
 
 
-def _endpoint(place: Place) -> dict[str, Any]:
-    return {} if place.address is None else {"IPAMConfig": {"IPv4Address": place.address}}
+def _endpoint(spec: LaunchSpec, place: Place) -> dict[str, Any]:
+    endpoint: dict[str, Any] = {}
+    if place.address is not None:
+        endpoint["IPAMConfig"] = {"IPv4Address": place.address}
+    if spec.mac_address:
+        endpoint["MacAddress"] = spec.mac_address
+    return endpoint
 
 
 def _host_config(spec: LaunchSpec, place: Place, settings: ContainerSettings) -> dict[str, Any]:

@@ -520,3 +520,15 @@ def test_an_engine_that_is_away_is_a_vm_error(host: DockerHost) -> None:
 def test_missing_is_an_engine_error() -> None:
     assert issubclass(Missing, EngineError)
     assert issubclass(EngineError, VMError)
+
+
+@pytest.mark.parametrize(("note", "running"), [(b"reboot\n", True), (b"poweroff\n", False)])
+def test_a_systemd_notes_whether_it_is_to_be_restarted(
+    host: DockerHost, note: bytes, running: bool
+) -> None:
+    launched(host)
+    directory = f"/var/lib/cloud/instances/{ID}/ec2-emulator"
+    host.engine.files[host.engine.box(NAME)["Id"]][f"{directory}/ending"] = note
+    host.engine.ends(NAME, 0)
+
+    assert result_of(host.manager.look(ID)).running is running
