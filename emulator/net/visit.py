@@ -87,7 +87,7 @@ def perform(visit: Visit) -> list[socket.socket]:
         OSError: a socket could not be opened.
     """
     wanted = [each for each in visit.listening if each.family == socket.AF_INET or _allow_ipv6()]
-    loopback = [f"address replace {_on_loopback(each)} dev lo" for each in wanted]
+    loopback = [_loopback_command(each) for each in wanted]
     interfaces = interface_commands(visit.interfaces, _links())
     _run_batch([*dict.fromkeys(loopback), "link set lo up", *interfaces])
     if visit.packet_filter:
@@ -109,9 +109,11 @@ def _run_batch(commands: Sequence[str]) -> None:
     run_blocking(("ip", "-batch", "-"), stdin="\n".join(commands).encode() + b"\n")
 
 
-def _on_loopback(each: Listening) -> str:
-    # Nobody else can have it there, and it is needed at once.
-    return f"{each.address}/128 nodad" if each.family == socket.AF_INET6 else f"{each.address}/32"
+def _loopback_command(each: Listening) -> str:
+    # Without nodad, nothing can be bound to a new IPv6 address until a worker of the kernel
+    # has had its turn, on the loopback interface, too.
+    suffix = "/128 dev lo nodad" if each.family == socket.AF_INET6 else "/32 dev lo"
+    return f"address replace {each.address}{suffix}"
 
 
 def _allow_ipv6() -> bool:

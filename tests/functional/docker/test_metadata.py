@@ -267,6 +267,7 @@ def test_it_answers_again_after_a_pause_a_reboot_and_a_restart_from_outside(
 def test_nothing_answers_while_the_emulator_is_gone(engine: Any, amis: Mapping[str, str]) -> None:
     cloud = Cloud(engine)
     try:
+        cloud.until_image(amis["debian"])
         inmate = another(cloud, amis)
         answers_again(inmate)
         cloud.emulator.kill()
