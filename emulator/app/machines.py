@@ -7,6 +7,7 @@ import secrets
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 # Twenty launches at once, each with one call to the engine under way.
 ENGINE_THREADS = 24
+# As many as Run Command starts at once by default, and some for logins.
+COMMAND_THREADS = 64
 # Contract: the default AMIs, by their names in Docker tags.
 DEFAULT_IMAGES = {
     "ami-df5de72bdb3b": "ubuntu-22.04-jammy-jellyfish",
@@ -55,20 +58,23 @@ class Machines:
         images: those that the manager has, for managers with images of their own.
         namespaces: enters guests' network namespaces, for managers whose guests have any.
         pool: the manager's own threads.
+        command_pool: those in which commands in guests block, for as long as these run.
     """
 
     manager: VMManager
     images: MachineImages | None = None
     namespaces: InstanceNamespaces | None = None
     pool: ThreadPool | None = None
+    command_pool: ThreadPool | None = None
 
     def begin(self, api: Api, on_known: Callable[[], None]) -> None:
         """Start the threads, and let the API's records follow the manager's guests.
 
         ``on_known`` is called once the records tell of all guests and images there are.
         """
-        if self.pool is not None:
-            self.pool.start()
+        for pool in (self.pool, self.command_pool):
+            if pool is not None:
+                pool.start()
         if self.images is None or not isinstance(self.manager, FollowsGuests):
             on_known()
             return
@@ -84,9 +90,22 @@ class Machines:
             await self.manager.close()
 
     def end_threads(self) -> None:
-        """End the threads; those that are at work are waited for."""
+        """End the threads; those that are at work are waited for, but not for commands."""
         if self.pool is not None:
             self.pool.stop()
+
+
+class _CommandThread(Thread):
+    """A thread that the program's end does not wait for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, daemon=True, **kwargs)
+
+
+class _CommandPool(ThreadPool):
+    """Threads that may be at work when the program ends."""
+
+    threadFactory = _CommandThread  # noqa: N815 - Twisted's name
 
 
 def build_machines(
@@ -163,11 +182,13 @@ def _docker(
         remove_at_end=config.ec2_remove_containers is True,
         defaults=_default_images() if config.ec2_download_default_images else (),
     )
+    command_pool = _CommandPool(0, COMMAND_THREADS, name="commands")
     manager = docker_manager(
         options,
         connection,
         own,
         threads=threads,
+        command_threads=PooledThreads(reactor, command_pool),
         clock=clock,
         background=background,
         namespaces=namespaces,
@@ -175,7 +196,7 @@ def _docker(
         host_ranges=host_ranges if container is None else lambda: (),
         in_reactor=reactor.callFromThread,
     )
-    return Machines(manager, MachineImages(manager.name), namespaces, pool)
+    return Machines(manager, MachineImages(manager.name), namespaces, pool, command_pool)
 
 
 def _default_images() -> list[Any]:

@@ -1,4 +1,4 @@
-"""A manager without machines that runs commands all the same: a test says how each ends."""
+"""A manager without machines that runs scripts all the same: a test says how each ends."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 from twisted.internet.defer import Deferred
 
+from emulator.services.ssm.command_runs import STOP
 from emulator.vm.interface import NO_ENVIRONMENT, CommandResult, RunsCommands
 from emulator.vm.mock.manager import MockManager
 
@@ -28,11 +29,20 @@ class Started:
 
 @attrs.define(eq=False)
 class CommandManager(MockManager, RunsCommands):
-    """Ends commands with ``result`` at once, or when a test ends them where it is None."""
+    """Ends scripts with ``result`` at once, or when a test ends them where it is None.
+
+    Attributes:
+        later: how the waiter's test ends scripts.
+        stops: whether a script that is told to stop does so.
+        started: the scripts, with how each may be ended.
+        stopped: the instances in which a script was told to stop.
+    """
 
     result: CommandResult | None = DONE
     later: CommandResult = DONE
+    stops: bool = True
     started: list[Started] = attrs.field(factory=list, init=False)
+    stopped: list[str] = attrs.field(factory=list, init=False)
 
     async def run_command(
         self,
@@ -44,6 +54,8 @@ class CommandManager(MockManager, RunsCommands):
         timeout_seconds: float,
         working_directory: str = "",
     ) -> CommandResult:
+        if arguments[2] == STOP:
+            return self._stop(instance_id, arguments[-1])
         ending: Deferred[CommandResult] = Deferred()
         self.started.append(
             Started(
@@ -59,3 +71,10 @@ class CommandManager(MockManager, RunsCommands):
         if self.result is not None:
             ending.callback(self.result)
         return await ending
+
+    def _stop(self, instance_id: str, directory: str) -> CommandResult:
+        self.stopped.append(instance_id)
+        for started in self.started:
+            if self.stops and started.arguments[-1] == directory and not started.ending.called:
+                started.ending.callback(CommandResult(143, b"", b""))
+        return DONE

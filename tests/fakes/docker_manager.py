@@ -126,6 +126,7 @@ class DockerHost:
             self.clock.epoch_seconds,
             background=self.background,
             seconds=self.clock.seconds,
+            command_threads=threads,
             defaults=defaults,
             remove_at_end=remove_at_end,
         )

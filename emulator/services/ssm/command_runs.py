@@ -29,12 +29,22 @@ RETRY_SECONDS = 5.0
 _COMES_BACK = frozenset({"pending", "stopping", "stopped"})
 
 # The agent's own directory, in which it puts the script before it runs it. Nothing of the
-# caller's is in this text: the script comes by standard input, the directory as $1.
+# caller's is in these texts: the script comes by standard input, the directory as $1.
 _DIRECTORY = "/var/lib/amazon/ssm/{instance}/document/orchestration/{command}/awsrunShellScript"
-_START = (
-    '(umask 077; mkdir -p "$1" && cat >"$1/_script.sh" && chmod 700 "$1/_script.sh")'
-    ' && exec "$1/_script.sh" </dev/null'
-)
+START = """
+(umask 077; mkdir -p "$1" && cat >"$1/_script.sh" && chmod 700 "$1/_script.sh") || exit
+{ read -r _ _ _ _ group _ </proc/$$/stat; } 2>/dev/null
+if [ "$group" = $$ ]; then echo -$$; else echo $$; fi >"$1/pid"
+exec "$1/_script.sh" </dev/null
+"""
+# Ends the script, and all it has started where it leads a group of processes; docker's do.
+STOP = """
+pid=$(cat "$1/pid") && kill -s TERM -- "$pid" && sleep 2 && kill -s KILL -- "$pid"
+exit 0
+"""
+# How long ending a script may take, and how much later than asked a time-out may be noticed.
+_STOP_SECONDS = 20.0
+_LATE_SECONDS = 2.0
 
 
 def task_name(invocation: Invocation) -> str:
@@ -92,6 +102,51 @@ def _begin(world: World, region: Region, command: Command, invocation: Invocatio
     invocation.details = "InProgress"
     invocation.move("InProgress")
     world.background.start(task_name(invocation), _run(world, region, command, invocation))
+    world.later(
+        command.execution_seconds + _LATE_SECONDS,
+        f"ending {invocation.id}",
+        _overdue,
+        world,
+        invocation,
+    )
+
+
+def _overdue(world: World, invocation: Invocation) -> None:
+    """End a script whose time is up where the manager did not, or could not end all of it."""
+    if invocation.state == "InProgress":
+        invocation.details = "ExecutionTimedOut"
+        _stop(world, invocation)
+
+
+def _stop(world: World, invocation: Invocation) -> None:
+    """End a script in its guest; then, if the manager still waits for it, the waiting."""
+    _stop_in_background(world, invocation)
+    world.later(
+        _STOP_SECONDS, f"ending {invocation.id}", world.background.cancel, task_name(invocation)
+    )
+
+
+def _stop_in_background(world: World, invocation: Invocation) -> None:
+    world.background.start(f"stopping command {invocation.id}", _stop_script(world, invocation))
+
+
+async def _stop_script(world: World, invocation: Invocation) -> None:
+    manager = world.machines
+    if not isinstance(manager, RunsCommands):
+        return
+    try:
+        await manager.run_command(
+            invocation.instance_id,
+            ("sh", "-c", STOP, "sh", _directory(invocation)),
+            timeout_seconds=_STOP_SECONDS,
+        )
+    except VMError as error:
+        log.info("{what} is not stopped: {error}", what=task_name(invocation), error=str(error))
+
+
+def _directory(invocation: Invocation) -> str:
+    directory = _DIRECTORY.format(instance=invocation.instance_id, command=invocation.command_id)
+    return f"{directory}/0.awsrunShellScript"
 
 
 async def _run(world: World, region: Region, command: Command, invocation: Invocation) -> None:
@@ -99,11 +154,10 @@ async def _run(world: World, region: Region, command: Command, invocation: Invoc
     if not isinstance(manager, RunsCommands):
         _fail(world, invocation, "the VM manager cannot run commands")
         return
-    directory = _DIRECTORY.format(instance=invocation.instance_id, command=command.id)
     try:
         result = await manager.run_command(
             invocation.instance_id,
-            ("sh", "-c", _START, "sh", f"{directory}/0.awsrunShellScript"),
+            ("sh", "-c", START, "sh", _directory(invocation)),
             stdin=command.script.encode(),
             environment={
                 "AWS_SSM_INSTANCE_ID": invocation.instance_id,
@@ -113,10 +167,9 @@ async def _run(world: World, region: Region, command: Command, invocation: Invoc
             working_directory=command.working_directory,
         )
     except CancelledError:
-        if invocation.state != "Cancelling":
+        if invocation.state != "Cancelling" and not _is_overdue(invocation):
             raise  # the program ends
-        invocation.exit_status = STOPPED_STATUS
-        _end(world, invocation, "Cancelled", "Cancelled")
+        _finish(world, invocation, CommandResult(STOPPED_STATUS, b"", b""))
     except VMError as error:
         log.info("{what}: {error}", what=task_name(invocation), error=str(error))
         _fail(world, invocation, str(error))
@@ -132,7 +185,8 @@ def _fail(world: World, invocation: Invocation, reason: str) -> None:
 
 def _finish(world: World, invocation: Invocation, result: CommandResult) -> None:
     errors = result.errors.decode(errors="replace")
-    status = STOPPED_STATUS if result.timed_out else result.exit_status
+    timed_out = result.timed_out or _is_overdue(invocation)
+    status = STOPPED_STATUS if timed_out else result.exit_status
     if status != 0:
         gap = "\n" if errors and not errors.endswith("\n") else ""
         errors = f"{errors}{gap}failed to run commands: exit status {status}"
@@ -140,11 +194,18 @@ def _finish(world: World, invocation: Invocation, result: CommandResult) -> None
     invocation.output = _cut(result.output.decode(errors="replace"), MAX_OUTPUT)
     invocation.errors = _cut(errors, MAX_ERRORS)
     if result.timed_out:
+        # The manager ended the script, but perhaps not what the script had started.
+        _stop_in_background(world, invocation)
+    if timed_out:
         _end_or_cancel(world, invocation, "TimedOut", "ExecutionTimedOut")
     elif status != 0:
         _end_or_cancel(world, invocation, "Failed", "Failed")
     else:
         _end_or_cancel(world, invocation, "Success", "Success")
+
+
+def _is_overdue(invocation: Invocation) -> bool:
+    return invocation.details == "ExecutionTimedOut"
 
 
 def _end_or_cancel(world: World, invocation: Invocation, state: str, details: str) -> None:
@@ -166,7 +227,7 @@ def cancel(world: World, invocation: Invocation) -> None:
     elif invocation.state == "InProgress":
         invocation.details = "Cancelling"
         invocation.move("Cancelling")
-        world.background.cancel(task_name(invocation))
+        _stop(world, invocation)
 
 
 def share(text: str, whole: int) -> int:

@@ -60,6 +60,7 @@ def docker_manager(
     own: Names,
     *,
     threads: Threads,
+    command_threads: Threads,
     clock: Clock,
     background: Background,
     namespaces: Namespaces,
@@ -73,6 +74,7 @@ def docker_manager(
         connection: to the engine.
         own: what is called how.
         threads: where the engine's calls block; enough of them for many launches at once.
+        command_threads: where commands in guests block, which may last for hours.
         clock: for waiting until the engine is back.
         background: owns what goes on beside requests.
         namespaces: makes containers' network namespaces ready.
@@ -102,6 +104,7 @@ def docker_manager(
         clock.epoch_seconds,
         background=background,
         seconds=clock.seconds,
+        command_threads=command_threads,
         defaults=options.defaults,
         remove_at_end=options.remove_at_end,
     )

@@ -33,6 +33,8 @@ Json = Mapping[str, Any]
 TIMEOUT_SECONDS = 120
 # Enough for as many threads as there are; more would only wait.
 CONNECTIONS = 40
+# Of what a program in a container writes; more than anybody shows.
+MOST_OUTPUT_BYTES = 1 << 20
 
 # What the SDK and the libraries below it raise where an address means nothing, and where an
 # engine is not there, goes away, or breaks off in the middle of an answer.
@@ -227,7 +229,7 @@ class Engine:
         environment: Mapping[str, str],
         working_directory: str | None,
     ) -> CommandResult:
-        """Run a program as root in a container and return how it ended."""
+        """Run a program as root in a container and return how it ended, output up to a limit."""
         started = self._client.exec_create(
             container,
             list(arguments),
@@ -240,15 +242,16 @@ class Engine:
             # A thread of its own: a program may write before it has read everything.
             writer = threading.Thread(target=_feed, args=(stream, stdin), daemon=True)
             writer.start()
-            output: dict[int, list[bytes]] = {frames.STDOUT: [], frames.STDERR: []}
+            output = {frames.STDOUT: bytearray(), frames.STDERR: bytearray()}
             for kind, chunk in frames.frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
-                output[kind].append(chunk)
+                # The rest is read all the same, or the program would wait for ever.
+                output[kind] += chunk[: MOST_OUTPUT_BYTES - len(output[kind])]
             writer.join()
         status = self._client.exec_inspect(started["Id"])["ExitCode"]
         return CommandResult(
             -1 if status is None else status,
-            b"".join(output[frames.STDOUT]),
-            b"".join(output[frames.STDERR]),
+            bytes(output[frames.STDOUT]),
+            bytes(output[frames.STDERR]),
         )
 
     # Images

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
 from emulator.core.background import Background
+from emulator.core.threads import Threads
 from emulator.vm.docker import names
 from emulator.vm.docker.blocking import Engine, EngineError
 from emulator.vm.docker.containers import Containers, ending_name
@@ -92,12 +93,14 @@ class DockerManager(
     Args:
         background: owns the downloads.
         seconds: the time, for durations.
+        command_threads: where commands in guests block, some for hours.
         defaults: the AMIs to have from the start; none where they are not wanted.
         remove_at_end: whether every guest ends with the emulator.
     """
 
     _background: Background = attrs.field(kw_only=True)
     _seconds: Callable[[], float] = attrs.field(kw_only=True)
+    _command_threads: Threads = attrs.field(kw_only=True)
     _defaults: Sequence[DefaultImage] = attrs.field(default=(), kw_only=True)
     _remove_at_end: bool = attrs.field(default=False, kw_only=True)
     follower: Follows | None = attrs.field(default=None, init=False)
@@ -281,7 +284,7 @@ class DockerManager(
             *arguments,
         ]
         begun = self._seconds()
-        result = await self._threads.run(
+        result = await self._command_threads.run(
             engine.run, found["Id"], held, stdin, environment, working_directory or None
         )
         if result.exit_status in _KILLED and self._seconds() - begun >= seconds:

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 from botocore.waiter import SingleWaiterConfig, Waiter
 
+from emulator.services.ssm.command_runs import STOP
 from emulator.vm.interface import CommandResult, VMError
 from tests.fakes.client import EPOCH, Client
 from tests.fakes.command_manager import CommandManager
@@ -145,6 +146,33 @@ def test_what_the_shell_is_given_runs_the_script(
     assert done.stderr == b""
 
 
+def test_what_stops_a_script_stops_what_it_started(
+    client: Client, launcher: Launcher, manager: CommandManager, tmp_path: Path
+) -> None:
+    manager.result = None
+    send(client, launcher.launch(), commands=["sleep 600 & sleep 600"])
+    (started,) = manager.started
+    script = subprocess.Popen(
+        [*started.arguments[:-1], str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert script.stdin is not None
+    assert script.stdout is not None
+    script.stdin.write(started.stdin)
+    script.stdin.close()
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
+        pass
+
+    subprocess.run(["sh", "-c", STOP, "sh", str(tmp_path)], check=True, capture_output=True)
+
+    # The end of its output means that nobody is left who could write.
+    assert script.stdout.read() == b""
+    script.stdout.close()
+    assert script.wait() == -15
+
+
 def test_a_running_script_is_in_progress_and_has_no_output_yet(
     client: Client, launcher: Launcher, manager: CommandManager
 ) -> None:
@@ -244,10 +272,49 @@ def test_a_running_command_is_cancelled(
     client.call("CancelCommand", CommandId=command["CommandId"])
 
     assert states == ["Cancelled", "InProgress"]
+    assert manager.stopped == [first]
     assert invocation(client, command, second)["Status"] == "Success"
     assert shown(client, command)["Status"] == "Cancelled"
     unknown = "01234567-89ab-cdef-0123-456789abcdef"
     assert client.code_of("CancelCommand", CommandId=unknown) == "InvalidCommandId"
+
+
+def test_a_script_that_does_not_stop_is_no_longer_waited_for(
+    client: Client, launcher: Launcher, manager: CommandManager
+) -> None:
+    manager.result, manager.stops = None, False
+    cancelled, overdue = launcher.launch(), launcher.launch()
+    first = send(client, cancelled)
+    second = send(client, overdue, Parameters={"executionTimeout": ["10"]})
+
+    client.call("CancelCommand", CommandId=first["CommandId"])
+    client.turn(15)
+    states = invocation(client, first, cancelled), invocation(client, second, overdue)
+    client.turn(20)
+    client.turn(20)
+
+    assert [state["Status"] for state in states] == ["Cancelling", "InProgress"]
+    assert shown(client, first)["StatusDetails"] == "Cancelled"
+    assert manager.stopped == [cancelled, overdue]
+    ended = invocation(client, second, overdue)
+    assert (ended["Status"], ended["StatusDetails"], ended["ResponseCode"]) == (
+        "TimedOut",
+        "ExecutionTimedOut",
+        137,
+    )
+
+
+def test_a_script_that_outlasts_its_time_is_stopped(
+    client: Client, launcher: Launcher, manager: CommandManager
+) -> None:
+    manager.result = None
+    instance = launcher.launch()
+    command = send(client, instance, Parameters={"executionTimeout": ["10"]})
+
+    client.turn(13)
+
+    assert manager.stopped == [instance]
+    assert invocation(client, command, instance)["StatusDetails"] == "ExecutionTimedOut"
 
 
 def test_a_command_runs_on_so_many_at_once_and_gives_up_after_so_many_errors(
