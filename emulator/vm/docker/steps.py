@@ -54,7 +54,7 @@ def steps(user_data: bytes, default_user: str) -> Steps:
     """
     parts, unusable = (found := split(user_data)).parts, found.notes
     config, left_out = read_cloud_config(parts)
-    scripts = {part.name: part.content for part in parts if part.kind in _RUNNABLE}
+    scripts = {part.name: _runnable(part) for part in parts if part.kind in _RUNNABLE}
     if config.bootcmd:
         scripts["bootcmd"] = _script(config.bootcmd)
     if config.runcmd:
@@ -78,6 +78,12 @@ def steps(user_data: bytes, default_user: str) -> Steps:
 
 
 _RUNNABLE = frozenset({Kind.SCRIPT, Kind.BOOTHOOK, Kind.SCRIPT_EVERY_BOOT})
+
+
+def _runnable(part: Part) -> bytes:
+    """Return a script that begins with its interpreter, not with what cloud-init reads."""
+    first, _, rest = part.content.partition(b"\n")
+    return rest if first.strip().lower() == b"#cloud-boothook" else part.content
 
 
 def _line(*words: str) -> str:
