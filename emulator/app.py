@@ -20,7 +20,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from emulator.config import Config
-from emulator.core import log
+from emulator.core import event_loop, log
 from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.ids import Ids
@@ -113,6 +113,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     Raises:
         StartError: an address is taken, or the certificate is of no use.
     """
+    turn = event_loop.install()
     from twisted.internet import reactor as installed  # noqa: PLC0415, TID251 - the one place
 
     reactor: Any = installed  # several interfaces at once, which its type does not say
@@ -143,6 +144,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
             Limits(connections=config.max_connections),
             answered if config.level in ("info", "debug", "trace") else None,
             config.custom_ssl_cert_path,
+            turn,
         )
         addresses = listener.listen(parse_addresses(config.gateway_listen))
     except (ValueError, CannotListenError) as error:
