@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from emulator.app.machines import build_machines
 from emulator.app.start_error import StartError as StartError
 from emulator.config import Config
-from emulator.core import log
+from emulator.core import event_loop, log
 from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.ids import Ids
@@ -226,6 +226,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         StartError: an address is taken, the certificate is of no use, or a setting of the VM
             manager means nothing.
     """
+    turn = event_loop.install()
     from twisted.internet import reactor as installed  # noqa: PLC0415, TID251 - the one place
 
     reactor: Any = installed  # several interfaces at once, which its type does not say
@@ -273,7 +274,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
 
     opening = Opening()
     site = Site(api, admin, opening)
-    listener, addresses = _listen(reactor, config, site.answer, answered)
+    listener, addresses = _listen(reactor, config, site.answer, answered, turn)
 
     def door_in_instance(answer: Answer) -> HttpListener:
         told = answered if config.level in ("debug", "trace") else None
@@ -313,7 +314,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
 
 
 def _listen(
-    reactor: Any, config: Config, answer: Answer, answered: OnAnswered
+    reactor: Any, config: Config, answer: Answer, answered: OnAnswered, turn: event_loop.Turn
 ) -> tuple[HttpListener, tuple[ListenAddress, ...]]:
     """Open the API's door and return where it is."""
     try:
@@ -323,6 +324,7 @@ def _listen(
             Limits(connections=config.max_connections),
             answered if config.level in ("info", "debug", "trace") else None,
             config.custom_ssl_cert_path,
+            turn,
         )
         return listener, listener.listen(parse_addresses(config.gateway_listen))
     except (ValueError, CannotListenError) as error:

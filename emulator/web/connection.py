@@ -21,7 +21,7 @@ from emulator.web.request_reader import (
     Refusal,
     RequestReader,
 )
-from emulator.web.response_bytes import CLOSE, CONTINUE, render
+from emulator.web.response_bytes import CLOSE, CONTINUE, LONG_BYTES, render
 from emulator.wire.message import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class HttpConnection(Protocol):
         self._reader = RequestReader(connections.limits, connections.body_budget, ("", 0))
         self._held = b""  # read from the socket, not fed to the reader yet
         self._held_at = 0
+        self._unsent = b""  # answers that wait for the end of the event loop's turn
         self._stage = 0
         self._body_bytes_seen = 0
         self._busy = False  # an answer is awaited
@@ -337,6 +338,31 @@ class HttpConnection(Protocol):
             self._close()
 
     def _write(self, data: bytes) -> None:
+        """Send, now or, where others have just asked too, when they were answered as well.
+
+        A client in its sleep is woken by what is sent to it. Waking it for each answer, it
+        may be the same one that has all the connections, would cost more than answering.
+        """
+        turn = self._connections.turn
+        if not turn.is_shared or self._send_now is None or len(data) > LONG_BYTES:
+            self._flush()
+            self._write_now(data)
+            return
+        if self._unsent:
+            self._unsent += data
+        else:
+            self._unsent = data
+            turn.at_end(self._flush)
+        if len(self._unsent) > LONG_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Send what waits for the end of a turn, if it still does."""
+        data, self._unsent = self._unsent, b""
+        if data and not self._lost:
+            self._write_now(data)
+
+    def _write_now(self, data: bytes) -> None:
         """Send at once what the kernel takes and leave the rest to the transport.
 
         A transport waits for the event loop before it sends anything, which is a fifth of
@@ -416,6 +442,7 @@ class HttpConnection(Protocol):
         transport.loseWriteConnection()
 
     def _stop_answering(self) -> None:
+        self._flush()
         self._closing = True
         self._held = b""
         self._reader.close()

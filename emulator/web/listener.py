@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IAddress, IReactorSocket, IReactorTCP, I
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
 from twisted.logger import Logger
 
+from emulator.core.event_loop import Turn
 from emulator.web.connection import Answer, HttpConnection, OnAnswered
 from emulator.web.limits import Limits
 from emulator.web.open_connections import OpenConnections
@@ -125,6 +126,7 @@ class HttpListener(ServerFactory[Protocol]):
         on_answered: told of each answer, for the access log.
         certificate_path: PEM with key and chain for TLS; without it a certificate for
             the local names is made when the first TLS client comes.
+        turn: the reactor's turns, if they can be seen.
         speaks_tls: otherwise the first byte tells nothing and HTTP is all there is.
 
     Raises:
@@ -140,6 +142,7 @@ class HttpListener(ServerFactory[Protocol]):
         limits: Limits | None = None,
         on_answered: OnAnswered | None = None,
         certificate_path: Path | None = None,
+        turn: Turn | None = None,
         *,
         speaks_tls: bool = True,
     ) -> None:
@@ -151,7 +154,7 @@ class HttpListener(ServerFactory[Protocol]):
         self._certificate_path = certificate_path
         self._ports: list[IListeningPort] = []
         self._tls_factory: TLSMemoryBIOFactory | None = None
-        self.connections = OpenConnections(limits or Limits(), self._clock)
+        self.connections = OpenConnections(limits or Limits(), self._clock, turn or Turn())
         if certificate_path is not None:
             # Whoever brings a certificate wants to hear at once that it is of no use.
             self._tls_factory = self._load_tls()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from twisted.internet.defer import Deferred
 
+from emulator.core.event_loop import Turn
 from emulator.web.request_reader import BodyBudget
 from emulator.web.response_bytes import date_lines
 
@@ -54,15 +55,17 @@ class OpenConnections:
     Attributes:
         limits: the bounds that hold for every connection.
         clock: the time that requests are measured with.
+        turn: when answers are sent that need not be sent one by one.
         now: the clock's seconds, at most a second old while a connection is open.
         dates: the Server and Date lines of this second.
         body_budget: what all bodies together may take.
         draining: the server stops; each answer is its connection's last.
     """
 
-    def __init__(self, limits: Limits, clock: IReactorTime) -> None:
+    def __init__(self, limits: Limits, clock: IReactorTime, turn: Turn | None = None) -> None:
         self.limits = limits
         self.clock = clock
+        self.turn = turn or Turn()
         self.body_budget = BodyBudget(limits.buffered_body_bytes)
         self.draining = False
         self.now = clock.seconds()

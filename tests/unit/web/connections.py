@@ -111,6 +111,11 @@ class Bench:
             if piece:
                 self.connection.dataReceived(piece)
 
+    def receive_together(self, *pieces: bytes) -> None:
+        """Receive in a turn of the event loop that others share; ``turn.end()`` ends it."""
+        self.connections.turn.is_shared = True
+        self.receive(*pieces)
+
     def seconds_pass(self, seconds: int) -> None:
         self.clock.pump([1.0] * seconds)
 
