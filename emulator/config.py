@@ -151,6 +151,11 @@ class Config:
     ec2_imds_credentials_seconds: int = _setting(
         6 * 3600, _positive, "how long credentials from the metadata service are good"
     )
+    init_directory: Path = _setting(  # noqa: RUF009 - an attrs.field
+        Path("/etc/localstack/init"),
+        Path,
+        "holds the scripts for stages, in `boot.d`, `start.d`, `ready.d` and `shutdown.d`",
+    )
     max_connections: int = _setting(512, _positive, "connections served at once; more are refused")
 
     @classmethod

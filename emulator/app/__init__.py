@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
+from emulator.app.init_stages import InitStages, program_runner
 from emulator.app.machines import build_machines
 from emulator.app.start_error import StartError as StartError
 from emulator.config import Config
@@ -27,6 +28,7 @@ from emulator.core import event_loop, log
 from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.ids import Ids
+from emulator.core.init_scripts import InitScripts
 from emulator.core.opening import Opening
 from emulator.core.threads import PooledThreads, Threads
 from emulator.imds.admin import pages
@@ -49,6 +51,7 @@ from emulator.vm.interface import VMManager
 from emulator.web.admin import Admin
 from emulator.web.api import Api
 from emulator.web.connection import Answer, OnAnswered
+from emulator.web.init_pages import init_pages
 from emulator.web.limits import Limits
 from emulator.web.listener import HttpListener, ListenAddress, parse_addresses
 from emulator.web.machines import MachinePages
@@ -256,6 +259,10 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         token_key=secrets.token_bytes(KEY_BYTES),
         credentials_seconds=config.ec2_imds_credentials_seconds,
     )
+    opening = Opening()
+    stages = InitStages(
+        InitScripts(config.init_directory, program_runner(reactor)), opening, clock, background
+    )
     program_version = version("ec2-emulator")
     admin = Admin(
         api,
@@ -265,6 +272,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         {
             **pages(build_events(api), metadata.identity),
             **MachinePages(api, machines.images).pages(),
+            **init_pages(stages.scripts),
         },
     )
     lines = log.RequestLines(sys.stdout, clock.call_later, clock.epoch_seconds)
@@ -272,7 +280,6 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     def answered(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
         lines.add(_request_line(request, response, seconds))
 
-    opening = Opening()
     site = Site(api, admin, opening)
     listener, addresses = _listen(reactor, config, site.answer, answered, turn)
 
@@ -289,7 +296,9 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
 
     async def stop() -> None:
         logger.info("stopping: requests in flight are answered first")
-        await listener.stop(GRACE_SECONDS)
+        begun = clock.seconds()
+        await stages.end()
+        await listener.stop(GRACE_SECONDS - (clock.seconds() - begun))
         await machines.close()
         for listeners in in_instances.values():
             listeners.close_all()
@@ -301,6 +310,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(stop()))
     reactor.callWhenRunning(machines.begin, api, opening.open)
     background.start("greeting", _greet(opening, welcome(addresses[0].url)))
+    reactor.callWhenRunning(stages.begin)
     clock.call_later(OPEN_AFTER_SECONDS, opening.open)
     logger.info(
         "ec2-emulator {version} listens on {addresses}",

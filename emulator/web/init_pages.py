@@ -1,0 +1,41 @@
+"""The pages ``/_localstack/init`` and ``/_localstack/init/<stage>``, in LocalStack's form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from emulator.core.init_scripts import InitScripts, Script, Stage
+from emulator.web.admin import Page
+from emulator.wire.message import HttpRequest, HttpResponse
+
+
+def init_pages(scripts: InitScripts) -> Mapping[str, Mapping[str, Page]]:
+    """Return who answers, by path and method."""
+
+    def every(_: HttpRequest) -> HttpResponse:
+        completed = {stage.value: done for stage, done in scripts.completed.items()}
+        return _json({"completed": completed, "scripts": _shown(scripts.scripts)})
+
+    def one(stage: Stage, _: HttpRequest) -> HttpResponse:
+        return _json({"completed": scripts.completed[stage], "scripts": _shown(scripts.of(stage))})
+
+    pages: dict[str, Mapping[str, Page]] = {"init": {"GET": every, "HEAD": every}}
+    for stage in Stage:
+        page = partial(one, stage)
+        for path in (f"init/{stage.lower()}", f"init/{stage}"):
+            pages[path] = {"GET": page, "HEAD": page}
+    return pages
+
+
+def _shown(scripts: Iterable[Script]) -> list[dict[str, str]]:
+    return [
+        {"stage": script.stage, "name": script.path.name, "state": script.state}
+        for script in scripts
+    ]
+
+
+def _json(value: Any) -> HttpResponse:
+    return HttpResponse(200, (json.dumps(value).encode(),), (("Content-Type", "application/json"),))
