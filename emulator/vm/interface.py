@@ -275,6 +275,15 @@ class ReadsConsole(Protocol):
 
 
 @runtime_checkable
+class TakesUserData(Protocol):
+    """Of a manager that shows guests their user data as a file."""
+
+    @abstractmethod
+    async def place_user_data(self, instance_id: str, user_data: bytes | None) -> None:
+        """Give a guest other user data; what ran at its first boot does not run again."""
+
+
+@runtime_checkable
 class AttachesVolumes(Protocol):
     """Of a manager whose volumes hold data.
 

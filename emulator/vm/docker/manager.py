@@ -17,6 +17,7 @@ from emulator.vm.docker import names
 from emulator.vm.docker.blocking import Engine, EngineError
 from emulator.vm.docker.containers import Containers, ending_name
 from emulator.vm.docker.ebs import EbsFiles
+from emulator.vm.docker.files import GuestPlan, user_data_files
 from emulator.vm.docker.images import (
     blocking_capture,
     blocking_copy,
@@ -38,6 +39,7 @@ from emulator.vm.interface import (
     MachineImage,
     ReadsConsole,
     RunsCommands,
+    TakesUserData,
     VMError,
 )
 
@@ -87,6 +89,7 @@ class DockerManager(
     ReadsConsole,
     RunsCommands,
     HasNetworks,
+    TakesUserData,
 ):
     """Containers, and what else a Docker engine can do for EC2.
 
@@ -290,6 +293,14 @@ class DockerManager(
         if result.exit_status in _KILLED and self._seconds() - begun >= seconds:
             return attrs.evolve(result, exit_status=TIMED_OUT_STATUS, timed_out=True)
         return result
+
+    async def place_user_data(self, instance_id: str, user_data: bytes | None) -> None:
+        """Put the new user data where cloud-init keeps them."""
+        engine = await self._connection.engine()
+        found = await self._known(engine, instance_id)
+        plan = GuestPlan(instance_id, hostname="", user_data=user_data)
+        archive = await self._threads.run(user_data_files, plan, now=self._epoch_seconds())
+        await self._threads.run(engine.put, found["Id"], archive)
 
     # Volumes
 

@@ -14,6 +14,7 @@ from emulator.model.image import Image
 from emulator.model.instance import Instance
 from emulator.model.network_interface import NetworkInterface
 from emulator.services.call import Call, Handler
+from emulator.services.ec2.instances import machines
 from emulator.services.ec2.instances.kind import INSTANCE
 from emulator.services.ec2.instances.networks import check_offered
 from emulator.services.ec2.instances.options import credit_specification, default_cpu, shared
@@ -166,20 +167,22 @@ def _instance_type(call: Call, instance: Instance, value: Any) -> Change:
     return change
 
 
-def _user_data(_: Call, instance: Instance, value: Any) -> Change:
+def _user_data(call: Call, instance: Instance, value: Any) -> Change:
     _must_be_stopped(instance)
+    data: bytes | None
     if isinstance(value, bytes):
         # The blob in the attribute's own parameter is decoded by the protocol already.
         if len(value) > MAX_USER_DATA_BYTES:
             raise AwsError(
                 "InvalidParameterValue", f"User data is limited to {MAX_USER_DATA_BYTES} bytes"
             )
-        text = base64.b64encode(value).decode() or None
+        text, data = base64.b64encode(value).decode() or None, value
     else:
-        text, _data = checked_user_data(value)
+        text, data = checked_user_data(value)
 
     def change() -> None:
         instance.user_data = text
+        machines.begin_user_data(call.world, instance, data)
 
     return change
 

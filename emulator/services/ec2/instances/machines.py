@@ -33,6 +33,7 @@ from emulator.vm.interface import (
     GuestNetwork,
     LaunchesAtOnce,
     LaunchSpec,
+    TakesUserData,
     VMError,
 )
 
@@ -202,6 +203,24 @@ async def reboot(world: World, _: Region, instance: Instance) -> None:
             await world.machines.reboot(instance.id)
         except VMError as error:
             log.warn("{instance} did not reboot: {error}", instance=instance.id, error=str(error))
+
+
+def begin_user_data(world: World, instance: Instance, data: bytes | None) -> None:
+    """Show a machine other user data once the present request is answered."""
+    manager = world.machines
+    if not isinstance(manager, TakesUserData):
+        return
+
+    async def place() -> None:
+        async with world.locks(instance.id):
+            try:
+                await manager.place_user_data(instance.id, data)
+            except VMError as error:
+                what = "{instance} has its old user data: {error}"
+                log.warn(what, instance=instance.id, error=str(error))
+
+    what = f"user data of {instance.id}"
+    world.later(0, what, lambda: world.background.start(what, place()))
 
 
 async def terminate(world: World, region: Region, instance: Instance) -> None:
