@@ -17,7 +17,8 @@ from emulator.catalog.regions import DEFAULT_REGION
 from emulator.config import Config
 from emulator.core.background import Background
 from emulator.core.clock import Clock
-from emulator.core.threads import PooledThreads
+from emulator.core.threads import NoThreads, PooledThreads
+from emulator.net.enforce import Enforcement, Truth
 from emulator.net.namespace import DirectWay, InstanceNamespaces
 from emulator.state.store import State
 from emulator.vm import registry
@@ -49,9 +50,11 @@ class Machines:
         images: those that the manager has, for managers with images of their own.
         namespaces: enters guests' network namespaces, for managers whose guests have any.
         pool: the manager's own threads.
+        enforcement: whether packets are filtered as security groups say.
     """
 
     manager: VMManager
+    enforcement: Truth
     images: MachineImages | None = None
     namespaces: InstanceNamespaces | None = None
     pool: ThreadPool | None = None
@@ -97,13 +100,31 @@ def build_machines(
     Raises:
         StartError: EC2_DOCKER_FLAGS has a flag that is unknown.
     """
+    truth = enforcement(chosen, config)
     if chosen.name != "docker":
-        return Machines(MockManager())
-    return _docker(config, reactor, state, clock, background)
+        return Machines(MockManager(), truth)
+    return _docker(config, truth, reactor, state, clock, background)
+
+
+def enforcement(chosen: registry.Choice, config: Config) -> Truth:
+    """Return whether a manager's guests get packet filters; that is tried, which takes a moment."""
+    if chosen.name != "docker":
+        return Truth(is_enforced=False, reason="instances have no machines")
+    if config.ec2_network_enforcement == "off":
+        return Truth(is_enforced=False, reason="EC2_NETWORK_ENFORCEMENT=off")
+    obstacle = DirectWay(NoThreads()).filter_obstacle()
+    if obstacle is not None:
+        return Truth(is_enforced=False, reason=obstacle)
+    return Truth(is_enforced=True, reason="by a packet filter in each instance's network")
 
 
 def _docker(
-    config: Config, reactor: Any, state: State, clock: Clock, background: Background
+    config: Config,
+    truth: Truth,
+    reactor: Any,
+    state: State,
+    clock: Clock,
+    background: Background,
 ) -> Machines:
     # The SDK, and the families of operations that know guests, take a good part of a second to
     # import, and only this manager needs them at once.
@@ -119,7 +140,13 @@ def _docker(
         ) from None
     pool = ThreadPool(0, ENGINE_THREADS, name="engine")
     threads = PooledThreads(reactor, pool)
-    namespaces = InstanceNamespaces(state, DirectWay(threads))
+    way = DirectWay(threads)
+    filters = (
+        Enforcement(state, way, clock, background, config.ec2_host_ssh)
+        if truth.is_enforced
+        else None
+    )
+    namespaces = InstanceNamespaces(state, way, filters)
     on_this_machine = socket_path(config.docker_environment)
     options = DockerOptions(
         environment=config.docker_environment,
@@ -148,7 +175,7 @@ def _docker(
         host_ranges=host_ranges,
         in_reactor=reactor.callFromThread,
     )
-    return Machines(manager, MachineImages(manager.name), namespaces, pool)
+    return Machines(manager, truth, MachineImages(manager.name), namespaces, pool)
 
 
 def _default_images() -> list[Any]:

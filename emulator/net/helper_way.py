@@ -15,7 +15,7 @@ from emulator.core.background import Background
 from emulator.core.process import CommandFailed
 from emulator.core.threads import Threads
 from emulator.net.helper import ask
-from emulator.net.namespace import Way
+from emulator.net.namespace import Way, nft_obstacle
 from emulator.net.visit import Visit
 from emulator.vm.interface import VMError
 
@@ -67,6 +67,10 @@ class HelperWay(Way):
     def obstacle(self) -> str | None:
         """Return what is missing."""
         return self._helpers.obstacle()
+
+    def filter_obstacle(self) -> str | None:
+        """Return what is missing: helpers have the emulator's own files, and may filter."""
+        return self.obstacle() or nft_obstacle()
 
     async def visit(self, container: str, pid: int, visit: Visit) -> list[socket.socket]:  # noqa: ARG002 - the engine finds it
         """Let a helper do the visit; it is removed when nobody waits for it any more."""
