@@ -17,6 +17,7 @@ import attrs
 PREFIX = "LOCALSTACK_"
 VM_MANAGERS = ("docker", "mock")
 STOP_MODES = ("pause", "stop")
+ENFORCEMENT_MODES = ("full", "security-groups", "off")
 MANAGER_TAG_MODES = ("auto", "always", "never")
 LOG_LEVELS = ("trace", "debug", "info", "warning", "error")
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -123,6 +124,15 @@ class Config:
         "auto",
         _one_of(*MANAGER_TAG_MODES),
         "whether instances show the tag `ec2_vm_manager`; `auto`: not to Terraform and its kin",
+    )
+    ec2_network_enforcement: str = _setting(
+        "full",
+        _one_of(*ENFORCEMENT_MODES),
+        "which packets reach instances: as all of their network says (`full`), as their security "
+        "groups say, or all of them (`off`)",
+    )
+    ec2_host_ssh: bool = _setting(
+        True, _flag, "whether this machine gets to port 22 of instances whatever their groups say"
     )
     docker_host: str = _setting("", str, "the Docker engine's address")
     docker_tls_verify: str = _setting("", str, "whether the engine's certificate is verified")

@@ -21,7 +21,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from emulator.app.init_stages import InitStages, program_runner
-from emulator.app.machines import build_machines
+from emulator.app.machines import build_machines, enforcement
 from emulator.app.start_error import StartError as StartError
 from emulator.config import Config
 from emulator.core import event_loop, log
@@ -67,8 +67,6 @@ logger = Logger(namespace="emulator")
 GRACE_SECONDS = 8.0
 # An engine that does not answer must not keep everybody waiting.
 OPEN_AFTER_SECONDS = 3.0
-# Said wherever somebody asks.
-NOT_ENFORCED = "not enforced in this version"
 # Records live long and are free of cycles once they are removed, so walking all of them, which
 # takes a second for fifty thousand instances, would find nothing and keep everybody waiting.
 COLLECT_AFTER_ALLOCATIONS = 50_000
@@ -215,7 +213,7 @@ def examine(config: Config) -> Iterator[str]:
     yield f"VM manager: {chosen.name} ({chosen.reason})"
     for name, obstacle in registry.obstacles(config.docker_environment).items():
         yield f"  {name:8} {'can run here' if obstacle is None else f'cannot run: {obstacle}'}"
-    yield f"security groups and networks: {NOT_ENFORCED}"
+    yield f"security groups: {enforcement(chosen, config)}"
 
 
 def run(config: Config, welcome: Callable[[str], str]) -> None:
@@ -274,6 +272,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
             **MachinePages(api, machines.images).pages(),
             **init_pages(stages.scripts),
         },
+        (machines.enforcement.is_enforced, machines.enforcement.reason),
     )
     lines = log.RequestLines(sys.stdout, clock.call_later, clock.epoch_seconds)
 
@@ -318,6 +317,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         addresses=", ".join(map(str, addresses)),
     )
     logger.info("VM manager: {name} ({reason})", name=chosen.name, reason=chosen.reason)
+    logger.info("security groups: {truth}", truth=machines.enforcement)
     clock.call_later(FAMILIES_AFTER_SECONDS, _warm_up, clock, imports())
     gc.set_threshold(COLLECT_AFTER_ALLOCATIONS, 20, OLD_GENERATION_AFTER)
     reactor.run()

@@ -19,9 +19,11 @@ from emulator.catalog.regions import DEFAULT_REGION
 from emulator.config import Config
 from emulator.core.background import Background
 from emulator.core.clock import Clock
-from emulator.core.threads import PooledThreads
+from emulator.core.threads import NoThreads, PooledThreads
+from emulator.net.enforce import Enforcement, Truth
 from emulator.net.helper_way import HelperWay
-from emulator.net.namespace import API_URL, DirectWay, InstanceNamespaces, Way
+from emulator.net.namespace import API_URL, DirectWay, InstanceNamespaces, Way, nft_obstacle
+from emulator.net.neighbours import NeighbouringNetworks
 from emulator.state.store import State
 from emulator.vm import registry
 from emulator.vm.docker.names import Names
@@ -59,9 +61,11 @@ class Machines:
         namespaces: enters guests' network namespaces, for managers whose guests have any.
         pool: the manager's own threads.
         command_pool: those in which commands in guests block, for as long as these run.
+        enforcement: whether packets are filtered as security groups say.
     """
 
     manager: VMManager
+    enforcement: Truth
     images: MachineImages | None = None
     namespaces: InstanceNamespaces | None = None
     pool: ThreadPool | None = None
@@ -122,13 +126,32 @@ def build_machines(
     Raises:
         StartError: EC2_DOCKER_FLAGS has a flag that is unknown.
     """
+    truth = enforcement(chosen, config)
     if chosen.name != "docker":
-        return Machines(MockManager())
-    return _docker(config, reactor, state, clock, background)
+        return Machines(MockManager(), truth)
+    return _docker(config, truth, reactor, state, clock, background)
+
+
+def enforcement(chosen: registry.Choice, config: Config) -> Truth:
+    """Return whether a manager's guests get packet filters; that is tried, which takes a moment."""
+    if chosen.name != "docker":
+        return Truth(is_enforced=False, reason="instances have no machines")
+    if config.ec2_network_enforcement == "off":
+        return Truth(is_enforced=False, reason="EC2_NETWORK_ENFORCEMENT=off")
+    in_container = own_container_id() is not None
+    obstacle = nft_obstacle() if in_container else DirectWay(NoThreads()).filter_obstacle()
+    if obstacle is not None:
+        return Truth(is_enforced=False, reason=obstacle)
+    return Truth(is_enforced=True, reason="by a packet filter in each instance's network")
 
 
 def _docker(
-    config: Config, reactor: Any, state: State, clock: Clock, background: Background
+    config: Config,
+    truth: Truth,
+    reactor: Any,
+    state: State,
+    clock: Clock,
+    background: Background,
 ) -> Machines:
     # The SDK, and the families of operations that know guests, take a good part of a second to
     # import, and only this manager needs them at once.
@@ -159,7 +182,12 @@ def _docker(
             HELPERS_DIRECTORY,
             lambda: secrets.token_hex(8),
         )
-    namespaces = InstanceNamespaces(state, way)
+    filters = (
+        Enforcement(state, way, clock, background, config.ec2_host_ssh)
+        if truth.is_enforced
+        else None
+    )
+    namespaces = InstanceNamespaces(state, way, filters)
     on_this_machine = socket_path(config.docker_environment)
     options = DockerOptions(
         flags=flags,
@@ -194,9 +222,10 @@ def _docker(
         namespaces=namespaces,
         # In a container the routes are those of the container, not of the engine's machine.
         host_ranges=host_ranges if container is None else lambda: (),
+        neighbours=None if way.obstacle() or nft_obstacle() else NeighbouringNetworks(way),
         in_reactor=reactor.callFromThread,
     )
-    return Machines(manager, MachineImages(manager.name), namespaces, pool, command_pool)
+    return Machines(manager, truth, MachineImages(manager.name), namespaces, pool, command_pool)
 
 
 def _default_images() -> list[Any]:

@@ -15,7 +15,7 @@ from emulator.core.background import Background
 from emulator.core.process import CommandFailed
 from emulator.core.threads import Threads
 from emulator.net.helper import ask
-from emulator.net.namespace import Way
+from emulator.net.namespace import Way, nft_obstacle
 from emulator.net.visit import Visit
 from emulator.vm.interface import VMError
 
@@ -34,8 +34,12 @@ class Helpers(Protocol):
         """Return why there are none; None: there are."""
 
     @abstractmethod
-    async def begin(self, container: str, arguments: Sequence[str]) -> str:
-        """Start Python with arguments in a container's network namespace; return its name.
+    async def begin(self, network: str, arguments: Sequence[str]) -> str:
+        """Start Python with arguments and return the helper's name.
+
+        Args:
+            network: Docker's network mode: ``host``, or ``container:`` and a container.
+            arguments: Python's.
 
         Raises:
             VMError: the engine refuses.
@@ -68,16 +72,28 @@ class HelperWay(Way):
         """Return what is missing."""
         return self._helpers.obstacle()
 
+    def filter_obstacle(self) -> str | None:
+        """Return what is missing: helpers have the emulator's own files, and may filter."""
+        return self.obstacle() or nft_obstacle()
+
     async def visit(self, container: str, pid: int, visit: Visit) -> list[socket.socket]:  # noqa: ARG002 - the engine finds it
-        """Let a helper do the visit; it is removed when nobody waits for it any more."""
+        """Let a helper do the visit."""
+        return await self._send(f"container:{container}", visit)
+
+    async def filter_host(self, script: str) -> None:
+        """Let a helper load a script on the engine's machine."""
+        await self._send("host", Visit(packet_filter=script, are_arranged=True))
+
+    async def _send(self, network: str, visit: Visit) -> list[socket.socket]:
+        """Send a helper, which is removed when nobody waits for it any more."""
         path = self._directory / f"{self._new_name()}.sock"
         with _listening(path) as door:
-            helper = await self._helpers.begin(container, (*PROGRAM, str(path)))
+            helper = await self._helpers.begin(network, (*PROGRAM, str(path)))
             try:
                 opened = await self._threads.run(_blocking_ask, door, visit)
             except (CommandFailed, OSError) as error:
                 said = await self._helpers.end(helper)
-                raise VMError(f"the network namespace of {container}: {error} {said}") from error
+                raise VMError(f"the network of {network}: {error} {said}") from error
             finally:
                 path.unlink(missing_ok=True)
         self._background.start("removing a helper", self._end(helper))

@@ -29,11 +29,16 @@ class InterfacePlan:
 
 def interfaces_of(region: Region, instance_id: str) -> tuple[InterfacePlan, ...]:
     """Return the interfaces of an instance, the first one first."""
+    return tuple(_plan(region, row) for row in interface_rows(region, instance_id))
+
+
+def interface_rows(region: Region, instance_id: str) -> list[NetworkInterface]:
+    """Return the records of an instance's interfaces, the first one first."""
     rows = [
         row for row in region[NetworkInterface].where(instance_id=instance_id) if row.attachment
     ]
     rows.sort(key=_device_index)
-    return tuple(_plan(region, row) for row in rows)
+    return rows
 
 
 def _device_index(row: NetworkInterface) -> int:

@@ -8,6 +8,7 @@ short-lived helper container of its own image, which passes the sockets back.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import socket
@@ -21,8 +22,11 @@ import attrs
 
 from emulator.core.process import CommandFailed
 from emulator.core.threads import Threads
+from emulator.net.cidrs import known_network
 from emulator.net.interfaces import interfaces_of
-from emulator.net.visit import Listening, Visit, perform
+from emulator.net.nft import script
+from emulator.net.ruleset import TCP, Allowed, InterfaceRules, Ruleset, Traffic
+from emulator.net.visit import Listening, Visit, definitions, load_filter, perform
 from emulator.state.store import Region, State
 from emulator.vm.interface import GuestKey, Namespaces, VMError
 
@@ -58,12 +62,34 @@ class InstanceListeners(Protocol):
         """Stop serving an instance."""
 
 
+class PacketFilters(Protocol):
+    """Who filters what instances send and get, and keeps that true while they run."""
+
+    @abstractmethod
+    async def begin(
+        self, key: GuestKey, container: str, pid: int, visit: Visit
+    ) -> list[socket.socket]:
+        """Do a guest's first visit with its filter in it, and return the sockets it opened.
+
+        Raises:
+            VMError: as ``Way.visit``; then the guest has no business running.
+        """
+
+    @abstractmethod
+    def forget(self, key: GuestKey) -> None:
+        """The guest's namespace is gone, or is about to go."""
+
+
 class Way(Protocol):
     """How a namespace is entered."""
 
     @abstractmethod
     def obstacle(self) -> str | None:
         """Return why namespaces cannot be entered this way; None: they can."""
+
+    @abstractmethod
+    def filter_obstacle(self) -> str | None:
+        """Return why packets cannot be filtered in namespaces entered this way."""
 
     @abstractmethod
     async def visit(self, container: str, pid: int, visit: Visit) -> list[socket.socket]:
@@ -78,6 +104,14 @@ class Way(Protocol):
             VMError: the guest is gone, or a command failed.
         """
 
+    @abstractmethod
+    async def filter_host(self, script: str) -> None:
+        """Load a script for nft in the network namespace of the engine's machine.
+
+        Raises:
+            VMError: it could not be loaded.
+        """
+
 
 @attrs.define(eq=False)
 class InstanceNamespaces(Namespaces):
@@ -86,6 +120,7 @@ class InstanceNamespaces(Namespaces):
     Args:
         state: every account's records.
         way: how a namespace is entered.
+        filters: who filters packets; None: nobody.
 
     Attributes:
         listeners: who answers instances, by port; given once they are there, before the
@@ -94,6 +129,7 @@ class InstanceNamespaces(Namespaces):
 
     _state: State
     _way: Way
+    _filters: PacketFilters | None = None
     listeners: Mapping[int, InstanceListeners] = attrs.field(factory=dict, init=False)
 
     def obstacle(self) -> str | None:
@@ -103,7 +139,10 @@ class InstanceNamespaces(Namespaces):
     async def prepare(self, key: GuestKey, container: str, pid: int) -> None:
         """Give the namespace its addresses, then open the metadata service in it."""
         visit = visit_of(self._state.region(key.account, key.region), key.instance_id)
-        sockets = await self._way.visit(container, pid, visit)
+        if self._filters is None:
+            sockets = await self._way.visit(container, pid, visit)
+        else:
+            sockets = await self._filters.begin(key, container, pid, visit)
         by_port: dict[int, list[socket.socket]] = {}
         for each in sockets:
             by_port.setdefault(each.getsockname()[1], []).append(each)
@@ -119,6 +158,8 @@ class InstanceNamespaces(Namespaces):
 
     def forget(self, key: GuestKey) -> None:
         """Stop serving the instance."""
+        if self._filters is not None:
+            self._filters.forget(key)
         for listeners in self.listeners.values():
             listeners.close(_identity(key))
 
@@ -141,46 +182,106 @@ class DirectWay(Way):
             return "the command ip is missing (on Debian and Ubuntu: apt-get install iproute2)"
         return None
 
-    async def visit(self, container: str, pid: int, visit: Visit) -> list[socket.socket]:  # noqa: ARG002 - the process is enough
+    def filter_obstacle(self) -> str | None:
+        """Return what is missing: a filter is tried in a namespace made for this alone."""
+        return self.obstacle() or nft_obstacle() or blocking_filter_trial()
+
+    async def visit(self, container: str, pid: int, visit: Visit) -> list[socket.socket]:
         """Visit in a thread that exists for this alone: it is of no use afterwards."""
-        return await self._threads.run(blocking_visit, pid, visit)
+        return await self._threads.run(blocking_visit, container, pid, visit)
+
+    async def filter_host(self, script: str) -> None:
+        """Load a script here: this is the engine's machine."""
+        await self._threads.run(_blocking_filter, script)
 
 
-def blocking_visit(pid: int, visit: Visit) -> list[socket.socket]:
-    """Do a visit in the network namespace of a process.
+def _blocking_filter(script: str) -> None:
+    try:
+        load_filter(script)
+    except (OSError, CommandFailed) as error:
+        raise VMError(f"a packet filter on this machine: {error}") from error
+
+
+def nft_obstacle() -> str | None:
+    """Return whether the command is missing that loads packet filters."""
+    if shutil.which("nft") is None:
+        return "the command nft is missing (on Debian and Ubuntu: apt-get install nftables)"
+    return None
+
+
+def blocking_filter_trial() -> str | None:
+    """Return what the kernel says to a packet filter, or None if it takes it."""
+    sample = InterfaceRules(
+        (known_network("192.0.2.1/32"), known_network("2001:db8::1/128")),
+        (Allowed(Traffic(TCP, (22, 80)), (known_network("192.0.2.0/24"),)),),
+        (Allowed(Traffic(None), (known_network("0.0.0.0/0"), known_network("::/0"))),),
+    )
+    text = definitions([1], []) + script(Ruleset((sample, sample)))
+    try:
+        _apart(_leave, lambda: load_filter(text))
+    except (OSError, CommandFailed) as error:
+        return str(error)
+    return None
+
+
+def blocking_visit(container: str, pid: int, visit: Visit) -> list[socket.socket]:
+    """Do a visit in the network namespace of a container's process.
 
     Raises:
         VMError: the process is gone, or a command failed.
     """
-    return _inside(pid, lambda: perform(visit))
+    try:
+        return _apart(lambda: _enter(container, pid), lambda: perform(visit))
+    except (OSError, CommandFailed) as error:
+        raise VMError(f"the network namespace of process {pid}: {error}") from error
 
 
-def _inside(pid: int, work: Callable[[], T]) -> T:
-    """Return what ``work`` returns inside the network namespace of a process."""
+def _apart(enter: Callable[[], None], work: Callable[[], T]) -> T:
+    """Return what ``work`` returns in a thread that is in another namespace than the others."""
     results: list[T] = []
     errors: list[Exception] = []
 
     def visit() -> None:
         try:
-            _enter(pid)
+            enter()
             results.append(work())
         except Exception as error:  # noqa: BLE001 - raised again where somebody waits
             errors.append(error)
 
-    thread = threading.Thread(target=visit, name=f"namespace of {pid}", daemon=True)
+    thread = threading.Thread(target=visit, name="in another network namespace", daemon=True)
     thread.start()
     thread.join()
     if errors:
-        error = errors[0]
-        if isinstance(error, (OSError, CommandFailed)):
-            raise VMError(f"the network namespace of process {pid}: {error}") from error
-        raise error
+        raise errors[0]
     return results[0]
 
 
-def _enter(pid: int) -> None:
+def _enter(container: str, pid: int) -> None:
+    """Enter the namespace of a process that is in a container and nowhere else.
+
+    The engine may be on another machine, where its process numbers mean other processes; a
+    filter in the wrong namespace would cut somebody off.
+    """
+    process = Path(f"/proc/{pid}")
+    # The engine mounts files from the container's folder, which has its name.
+    if container not in (process / "mountinfo").read_text(encoding="utf-8", errors="replace"):
+        raise OSError(errno.ESRCH, f"it is not in the container {container}")
+    path = process / "ns/net"
+    if path.stat().st_ino == Path("/proc/self/ns/net").stat().st_ino:
+        raise OSError(errno.EINVAL, "it has no network namespace of its own")
     libc = ctypes.CDLL(None, use_errno=True)
-    with Path(f"/proc/{pid}/ns/net").open("rb") as namespace:
+    with path.open("rb") as namespace:
         if libc.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
+            raise _last_error()
+
+
+def _leave() -> None:
+    """Leave for a new namespace, which ends with the thread."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET) != 0:
+        raise _last_error()
+
+
+def _last_error() -> OSError:
+    code = ctypes.get_errno()
+    return OSError(code, os.strerror(code))

@@ -7,6 +7,7 @@ emulator, or a short-lived helper process, which hands the sockets over a Unix s
 from __future__ import annotations
 
 import fcntl
+import ipaddress
 import json
 import socket
 import struct
@@ -21,6 +22,8 @@ from emulator.net.interfaces import InterfacePlan, interface_commands
 
 _BACKLOG = 64
 _SIOCGIFHWADDR = 0x8927  # netdevice(7)
+# Of the thread's namespace: /proc/net is that of the process.
+_ROUTES = Path("/proc/thread-self/net/route")
 _IPV6_SWITCH = Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
 
 
@@ -48,7 +51,9 @@ class Visit:
 
     Attributes:
         interfaces: the instance's, with their addresses.
-        packet_filter: a script for ``nft -f``; empty where nothing is filtered.
+        are_arranged: whether an earlier visit made the interfaces so.
+        packet_filter: a script for ``nft -f``, of ``emulator.net.nft``; empty where nothing is
+            filtered.
         listening: what is opened, in this order; the last one is the sign for the guest that
             its network is ready.
     """
@@ -56,6 +61,7 @@ class Visit:
     interfaces: tuple[InterfacePlan, ...] = ()
     packet_filter: str = ""
     listening: tuple[Listening, ...] = ()
+    are_arranged: bool = False
 
     def to_json(self) -> str:
         """Return the visit as a line of text."""
@@ -72,6 +78,7 @@ class Visit:
             ),
             given["packet_filter"],
             tuple(Listening(**each) for each in given["listening"]),
+            given["are_arranged"],
         )
 
 
@@ -87,12 +94,57 @@ def perform(visit: Visit) -> list[socket.socket]:
         OSError: a socket could not be opened.
     """
     wanted = [each for each in visit.listening if each.family == socket.AF_INET or _allow_ipv6()]
-    loopback = [_loopback_command(each) for each in wanted]
-    interfaces = interface_commands(visit.interfaces, _links())
-    _run_batch([*dict.fromkeys(loopback), "link set lo up", *interfaces])
+    if not visit.are_arranged:
+        loopback = [_loopback_command(each) for each in wanted]
+        interfaces = interface_commands(visit.interfaces, _links())
+        _run_batch([*dict.fromkeys(loopback), "link set lo up", *interfaces])
     if visit.packet_filter:
-        run_blocking(("nft", "-f", "-"), stdin=visit.packet_filter.encode())
+        load_filter(_definitions(visit.interfaces) + visit.packet_filter)
     return [_listening(each) for each in wanted]
+
+
+def load_filter(text: str) -> None:
+    """Let nftables do a script, all of it or nothing.
+
+    Raises:
+        CommandFailed: it refuses.
+    """
+    run_blocking(("nft", "-f", "-"), stdin=text.encode())
+
+
+def _definitions(interfaces: Sequence[InterfacePlan]) -> str:
+    """Return what a script is to know of the namespace it is done in."""
+    links = _links()
+    names = [links[each.mac_address] for each in interfaces if each.mac_address in links]
+    return definitions(
+        [socket.if_nametoindex(name) for name in names or ("eth0",)],
+        gateways(_ROUTES.read_text(encoding="ascii")),
+    )
+
+
+def definitions(links: Sequence[int], hosts: Sequence[ipaddress.IPv4Address]) -> str:
+    """Return the definitions of a script's variables; see ``emulator.net.nft``.
+
+    Args:
+        links: indexes of the instance's interfaces; at least one.
+        hosts: addresses of the engine's machine.
+    """
+    # There is always one, which never comes from outside.
+    known = [ipaddress.IPv4Address("127.0.0.1"), *hosts]
+    return (
+        f"define links = {{ {', '.join(map(str, links))} }}\n"
+        f"define host = {{ {', '.join(map(str, dict.fromkeys(known)))} }}\n"
+    )
+
+
+def gateways(routes: str) -> list[ipaddress.IPv4Address]:
+    """Return the gateways of the default routes in the kernel's table: the engine's machine."""
+    found = []
+    for line in routes.splitlines()[1:]:
+        _, destination, gateway, *_ = line.split()
+        if int(destination, 16) == 0 and int(gateway, 16) != 0:
+            found.append(ipaddress.IPv4Address(bytes.fromhex(gateway)[::-1]))
+    return found
 
 
 def _links() -> dict[str, str]:

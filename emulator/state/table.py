@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from emulator.model.row import Row, Watcher
+from emulator.model.row import Row, Watcher, record
 
 R = TypeVar("R", bound=Row)
 _set = object.__setattr__
@@ -36,7 +36,23 @@ def drop(source: Source) -> None:
     source.readers = None
     for reader in readers if isinstance(readers, set) else (readers,):
         reader.fragment = None
+        if type(reader) is Derived:
+            reader.on_stale()
         drop(reader)
+
+
+@record
+class Derived(Row):
+    """Stands for what is worked out from records elsewhere; no table holds it.
+
+    It is "rendered" like a row, and told when that would turn out differently.
+
+    Attributes:
+        on_stale: called amid the change, so it may only take note; not again before the next
+            rendering.
+    """
+
+    on_stale: Callable[[], None]
 
 
 @attrs.define(eq=False)

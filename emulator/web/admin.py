@@ -38,6 +38,7 @@ class Admin:
         started_at: when the program started.
         more: pages of other parts, by their path below the prefix; for each method, who
             answers.
+        enforcement: whether packets are filtered as networks say, and why or why not.
     """
 
     api: Api
@@ -45,6 +46,7 @@ class Admin:
     manager: tuple[str, str]
     started_at: datetime
     more: Mapping[str, Mapping[str, Page]] = attrs.field(factory=dict)
+    enforcement: tuple[bool, str] = (False, "instances have no machines")
     _pages: Mapping[str, Mapping[str, Page]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -87,8 +89,8 @@ class Admin:
                 "uptime": int(uptime_seconds),
                 "vm_manager": {"name": name, "reason": reason},
                 "network_enforcement": {
-                    "enforced": False,
-                    "reason": "this version enforces none",
+                    "enforced": self.enforcement[0],
+                    "reason": self.enforcement[1],
                 },
             },
         )

@@ -110,7 +110,7 @@ class Containers(VMManager):
     disks: Disks | None = attrs.field(default=None, init=False)
     # Read in threads, too: what is being launched is nobody's leftover.
     launching: set[str] = attrs.field(factory=set, init=False)
-    _prepared: dict[str, int] = attrs.field(factory=dict, init=False)
+    _prepared: dict[str, tuple[GuestKey, int]] = attrs.field(factory=dict, init=False)
 
     # Launch
 
@@ -310,6 +310,7 @@ class Containers(VMManager):
             found = await self._known(engine, instance_id)
         if found["State"]["Running"]:
             return await self._ready(_key(found), found)
+        self._forget_id(instance_id)
         return guest_of(found)
 
     # What a guest needs
@@ -329,9 +330,10 @@ class Containers(VMManager):
         if not found["State"]["Running"]:
             raise EngineError(f"{key} did not stay up: {_why(found['State'])}")
         pid = found["State"]["Pid"]
-        if self._prepared.get(key.instance_id) != pid and self._namespaces.obstacle() is None:
+        is_ready = self._prepared.get(key.instance_id) == (key, pid)
+        if not is_ready and self._namespaces.obstacle() is None:
             await self._namespaces.prepare(key, found["Id"], pid)
-            self._prepared[key.instance_id] = pid
+            self._prepared[key.instance_id] = key, pid
         return guest_of(found)
 
     def _forget(self, key: GuestKey) -> None:
@@ -339,7 +341,9 @@ class Containers(VMManager):
         self._namespaces.forget(key)
 
     def _forget_id(self, instance_id: str) -> None:
-        self._prepared.pop(instance_id, None)
+        prepared = self._prepared.get(instance_id)
+        if prepared is not None:
+            self._forget(prepared[0])
 
 
 async def _undone(undo: Callable[..., Awaitable[None]], *args: Any) -> None:

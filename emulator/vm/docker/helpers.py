@@ -38,19 +38,19 @@ class OwnImageHelpers:
             return "the emulator's own container is not known"
         return None
 
-    async def begin(self, container: str, arguments: Sequence[str]) -> str:
+    async def begin(self, network: str, arguments: Sequence[str]) -> str:
         """Start a helper and return its id."""
         engine = await self._connection.engine()
-        return await self._threads.run(self._blocking_begin, engine, container, arguments)
+        return await self._threads.run(self._blocking_begin, engine, network, arguments)
 
     async def end(self, helper: str) -> str:
         """Remove a helper and return what it wrote."""
         engine = await self._connection.engine()
         return await self._threads.run(_blocking_end, engine, helper)
 
-    def _blocking_begin(self, engine: Engine, container: str, arguments: Sequence[str]) -> str:
+    def _blocking_begin(self, engine: Engine, network: str, arguments: Sequence[str]) -> str:
         own = self._blocking_own(engine)
-        helper = engine.create("", helper_config(own, container, arguments, self._names.label()))
+        helper = engine.create("", helper_config(own, network, arguments, self._names.label()))
         try:
             engine.start(helper)
         except EngineError:
@@ -67,13 +67,13 @@ class OwnImageHelpers:
 
 
 def helper_config(
-    own: Mapping[str, Any], container: str, arguments: Sequence[str], labels: Mapping[str, str]
+    own: Mapping[str, Any], network: str, arguments: Sequence[str], labels: Mapping[str, str]
 ) -> Mapping[str, Any]:
     """Return the body of ContainerCreate for a helper; pure.
 
     Args:
         own: the emulator's container, as the engine describes it.
-        container: whose network namespace the helper is started in.
+        network: Docker's network mode for the helper.
         arguments: Python's.
         labels: the helper's.
     """
@@ -84,7 +84,7 @@ def helper_config(
         "User": "0:0",
         "Labels": dict(labels),
         "HostConfig": {
-            "NetworkMode": f"container:{container}",
+            "NetworkMode": network,
             "CapAdd": ["NET_ADMIN"],
             "VolumesFrom": [own["Id"]],
         },

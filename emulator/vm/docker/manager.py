@@ -124,15 +124,16 @@ class DockerManager(
             self.follower.close()
         try:
             engine = await self._connection.engine()
-            await self._threads.run(self._blocking_leave, engine)
+            for network_id in await self._threads.run(self._blocking_leave, engine):
+                await self.networks.gone(network_id)
         except VMError as error:
             log.warn("not everything could be removed: {error}", error=str(error))
 
-    def _blocking_leave(self, engine: Engine) -> None:
+    def _blocking_leave(self, engine: Engine) -> Sequence[str]:
         if self._remove_at_end:
             for each in engine.containers(self.settings.names.filter()):
                 engine.remove(each)
-        blocking_remove_idle_networks(engine, self.settings.names)
+        return blocking_remove_idle_networks(engine, self.settings.names)
 
     async def guests(self) -> Sequence[Guest]:
         """Return every guest that is to live, once the leftovers of others are removed."""
@@ -336,13 +337,14 @@ class DockerManager(
         await self.networks.delete(engine, vpc_id)
 
 
-def blocking_remove_idle_networks(engine: Engine, own: names.Names) -> None:
-    """Remove this emulator's networks that no container is on.
+def blocking_remove_idle_networks(engine: Engine, own: names.Names) -> Sequence[str]:
+    """Remove this emulator's networks that no container is on, and return their ids.
 
     The engine lists the containers that are up; one that is not needs its network to start.
     """
     containers = (engine.inspect(each) for each in engine.containers(own.filter()))
     needed = {each["HostConfig"]["NetworkMode"] for each in containers if each is not None}
+    removed: list[str] = []
     for network in engine.networks(own.filter()):
         details = engine.network(network["Id"])
         if details is not None and network["Name"] not in needed and not details.get("Containers"):
@@ -350,3 +352,6 @@ def blocking_remove_idle_networks(engine: Engine, own: names.Names) -> None:
                 engine.remove_network(network["Id"])
             except EngineError as error:
                 log.debug("{network} stays: {error}", network=network["Name"], error=str(error))
+            else:
+                removed.append(network["Id"])
+    return removed

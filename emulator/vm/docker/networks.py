@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 from twisted.logger import Logger
@@ -27,10 +28,12 @@ class DockerNetwork:
 
     Attributes:
         cidr: its range, which is the VPC's own block unless that was taken.
+        id: the engine's.
     """
 
     name: str
     cidr: str
+    id: str = ""
 
     def address_for(self, private_ip: str) -> str | None:
         """Return the address to ask for there: the private one, if the range holds it."""
@@ -42,13 +45,25 @@ def described(network: Mapping[str, Any]) -> DockerNetwork:
     """Return a network from what the engine says of it."""
     ranges = [pool["Subnet"] for pool in network["IPAM"]["Config"] or () if "Subnet" in pool]
     ipv4 = next((text for text in ranges if ":" not in text), "0.0.0.0/32")
-    return DockerNetwork(network["Name"], ipv4)
+    return DockerNetwork(network["Name"], ipv4, network["Id"])
 
 
 def overlaps(cidr: str, others: Iterable[str]) -> str | None:
     """Return the first of the other ranges that shares addresses with this one."""
     own = IPNetwork(cidr)
     return next((other for other in others if own.overlaps(IPNetwork(other))), None)
+
+
+class Neighbours(Protocol):
+    """Keeps networks apart whose instances have the same private addresses."""
+
+    @abstractmethod
+    async def keep_apart(self, network_id: str, cidr: str) -> None:
+        """See to it that what has addresses of a foreign range stays on this network."""
+
+    @abstractmethod
+    async def forget(self, network_id: str) -> None:
+        """Do nothing for a network any more."""
 
 
 @attrs.define(eq=False)
@@ -58,11 +73,13 @@ class Networks:
     Args:
         names: of this emulator.
         host_ranges: the ranges that the engine's machine itself routes to, where known.
+        neighbours: keeps networks with equal ranges apart.
     """
 
     _names: names.Names
     _threads: Threads
     _host_ranges: Callable[[], Iterable[str]]
+    _neighbours: Neighbours | None = None
     _locks: KeyedLocks = attrs.field(factory=KeyedLocks, init=False)
     _known: dict[str, DockerNetwork] = attrs.field(factory=dict, init=False)
 
@@ -79,6 +96,8 @@ class Networks:
             known = self._known.get(network.vpc_id)
             if known is None:
                 known = await self._threads.run(self._blocking_ensure, engine, network)
+                if known.cidr != network.cidr and self._neighbours is not None:
+                    await self._neighbours.keep_apart(known.id, network.cidr)
                 self._known[network.vpc_id] = known
             return known
 
@@ -94,7 +113,16 @@ class Networks:
         """Remove a VPC's network."""
         async with self._locks(vpc_id):
             self.forget(vpc_id)
-            await self._threads.run(engine.remove_network, self._names.network(vpc_id))
+            name = self._names.network(vpc_id)
+            found = await self._threads.run(engine.network, name)
+            if found is not None:
+                await self._threads.run(engine.remove_network, name)
+                await self.gone(found["Id"])
+
+    async def gone(self, network_id: str) -> None:
+        """Take note that a network is there no more."""
+        if self._neighbours is not None:
+            await self._neighbours.forget(network_id)
 
     def _blocking_ensure(self, engine: Engine, network: GuestNetwork) -> DockerNetwork:
         name = self._names.network(network.vpc_id)

@@ -1,0 +1,216 @@
+"""A packet filter as one script for ``nft -f``; pure.
+
+The script replaces a table of our own in one transaction, so no packet ever meets half of
+it. It is made of numbers and networks only: no text that anybody sent gets into it.
+
+Packets are looked at where they come in by an interface of the instance's, before anything
+in the guest gives them other addresses, and where they go out, after that. So what a guest
+forwards, for containers of its own or as a NAT instance, passes the rules, too. Open stays
+what groups do not filter on AWS: loopback (where the metadata service answers), neighbour
+discovery, DHCP and Amazon's time service.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+
+from emulator.net.cidrs import Network
+from emulator.net.ruleset import (
+    ALL_PORTS,
+    ICMP,
+    ICMPV6,
+    TCP,
+    UDP,
+    Allowed,
+    InterfaceRules,
+    Ruleset,
+    Traffic,
+)
+
+TABLE = "inet ec2_emulator"
+# Whoever does the visit defines them: the numbers of the instance's interfaces, and the
+# addresses of the engine's machine on the guest's network.
+LINKS = "$links"
+HOST = "$host"
+SSH = 22
+
+_DISCOVERY = (
+    "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect, "
+    "mld-listener-query, mld-listener-report, mld2-listener-report"
+)
+_OPEN = (
+    f"icmpv6 type {{ {_DISCOVERY} }} accept",
+    "udp sport { 67, 68 } udp dport { 67, 68 } accept",
+)
+# The metadata service answers on the loopback interface. Nothing that is meant for it may
+# ever get to the machine's own, should its address not be there.
+_NEVER_LEAVES = (
+    "ip daddr 169.254.169.254 drop",
+    "ip6 daddr fd00:ec2::254 drop",
+)
+_TIME = "ip daddr 169.254.169.123 udp dport 123 accept"
+
+
+def script(ruleset: Ruleset, *, host_ssh: bool = True) -> str:
+    """Return the filter of an instance.
+
+    Args:
+        ruleset: what its interfaces let through.
+        host_ssh: whether the engine's machine gets to port 22 whatever the groups say.
+    """
+    interfaces = ruleset.interfaces
+    checked = all(each.source_dest_check for each in interfaces)
+    chains = [
+        _chain(
+            "arriving",
+            (
+                "type filter hook prerouting priority -150; policy drop;",
+                f"iif != {LINKS} accept",
+                "ct state established,related accept",
+                *_OPEN,
+                *(("fib daddr type != { local, broadcast, multicast } drop",) if checked else ()),
+                f"ip saddr {HOST} goto from_host",
+                *_dispatch(interfaces, "daddr", "in"),
+            ),
+        ),
+        _chain(
+            "leaving",
+            (
+                "type filter hook postrouting priority 110; policy drop;",
+                f"oif != {LINKS} accept",
+                "ct state established,related accept",
+                *_OPEN,
+                *(("fib saddr type != local drop",) if checked else ()),
+                *_NEVER_LEAVES,
+                _TIME,
+                *_dispatch(interfaces, "saddr", "out"),
+            ),
+        ),
+        _chain(
+            "from_host",
+            (
+                *((f"tcp dport {SSH} accept",) if host_ssh else ()),
+                *_dispatch(interfaces, "daddr", "host"),
+            ),
+        ),
+    ]
+    for number, each in enumerate(interfaces):
+        chains += [
+            _chain(f"in_{number}", _rules(each.ingress, "saddr")),
+            _chain(f"out_{number}", _rules(each.egress, "daddr")),
+            _chain(f"host_{number}", _rules_for_host(each.ingress)),
+        ]
+    # The first line makes the table where there is none, so that deleting it cannot fail.
+    return f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{''.join(chains)}}}\n"
+
+
+def _chain(name: str, lines: Iterable[str]) -> str:
+    body = "".join(f"    {line}\n" for line in lines)
+    return f"  chain {name} {{\n{body}  }}\n"
+
+
+def _dispatch(interfaces: Sequence[InterfaceRules], side: str, chain: str) -> Iterator[str]:
+    """Yield the rules that send a packet to its interface's chain, by the address it has here.
+
+    Packets with another address of the guest's, such as one of the engine's, are the first
+    interface's.
+    """
+    if len(interfaces) > 1:
+        for family, kind in (("ip", ipaddress.IPv4Network), ("ip6", ipaddress.IPv6Network)):
+            places: dict[Network, int] = {}
+            for number, each in enumerate(interfaces):
+                for address in each.addresses:
+                    if isinstance(address, kind):
+                        places.setdefault(address, number)
+            if places:
+                pairs = (f"{_network(at)} : goto {chain}_{n}" for at, n in places.items())
+                yield f"{family} {side} vmap {{ {', '.join(pairs)} }}"
+    if interfaces:
+        yield f"goto {chain}_0"
+
+
+def _rules(allowed: Iterable[Allowed], side: str) -> Iterator[str]:
+    for networks, kinds in _by_networks(allowed).items():
+        for family, match in _matches(networks, side):
+            for text in _traffic(kinds, family):
+                yield " ".join(filter(None, (match, text, "accept")))
+
+
+def _rules_for_host(allowed: Iterable[Allowed]) -> Iterator[str]:
+    """Yield the rules that let in the engine's machine.
+
+    It is no part of the VPC, although its address there looks so: for it there are only the
+    rules for all of IPv4.
+    """
+    kinds = [
+        each.traffic
+        for each in allowed
+        if any(network.version == 4 and network.prefixlen == 0 for network in each.networks)
+    ]
+    for text in _traffic(kinds, "ip"):
+        yield " ".join(filter(None, (text, "accept")))
+
+
+def _by_networks(allowed: Iterable[Allowed]) -> dict[tuple[Network, ...], list[Traffic]]:
+    found: dict[tuple[Network, ...], list[Traffic]] = {}
+    for each in allowed:
+        found.setdefault(each.networks, []).append(each.traffic)
+    return found
+
+
+def _matches(networks: Sequence[Network], side: str) -> Iterator[tuple[str, str]]:
+    """Yield each family that the networks are of, with what matches them."""
+    for family, nfproto, version in (("ip", "ipv4", 4), ("ip6", "ipv6", 6)):
+        own = [each for each in networks if each.version == version]
+        if any(each.prefixlen == 0 for each in own):
+            yield family, f"meta nfproto {nfproto}"
+        elif own:
+            yield family, f"{family} {side} {{ {', '.join(map(_network, own))} }}"
+
+
+def _network(network: Network) -> str:
+    if network.prefixlen == network.max_prefixlen:
+        return str(network.network_address)
+    return str(network)
+
+
+def _traffic(kinds: Iterable[Traffic], family: str) -> Iterator[str]:
+    """Yield what matches these kinds of packets: ports of one protocol together."""
+    ports: dict[int, list[tuple[int, int]]] = {}
+    others: dict[str, None] = {}
+    for kind in kinds:
+        if kind.protocol is None:
+            yield ""
+            return
+        if kind.ports is not None:
+            ports.setdefault(kind.protocol, []).append(kind.ports)
+        elif kind.protocol not in {ICMP, ICMPV6}:
+            others[f"meta l4proto {kind.protocol}"] = None
+        elif kind.protocol == (ICMP if family == "ip" else ICMPV6):
+            others[_icmp(kind)] = None
+    for protocol, ranges in ports.items():
+        yield _ports(protocol, ranges)
+    yield from others
+
+
+def _ports(protocol: int, ranges: Iterable[tuple[int, int]]) -> str:
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    if merged == [ALL_PORTS]:
+        return f"meta l4proto {protocol}"
+    name = {TCP: "tcp", UDP: "udp"}[protocol]
+    texts = (str(first) if first == last else f"{first}-{last}" for first, last in merged)
+    return f"{name} dport {{ {', '.join(texts)} }}"
+
+
+def _icmp(kind: Traffic) -> str:
+    name = {ICMP: "icmp", ICMPV6: "icmpv6"}[kind.protocol or 0]
+    number, code = kind.icmp
+    if number is None:
+        return f"meta l4proto {kind.protocol}"
+    return f"{name} type {number}" + ("" if code is None else f" {name} code {code}")

@@ -1,0 +1,49 @@
+"""Keeps a VPC's private addresses from being taken for another VPC's; pure.
+
+Where two VPCs have the same range, one Docker network has it and the other VPC's instances
+have such addresses beside those of their network. Docker rewrites the source of what comes
+from its network's range and leaves by another bridge; the kernel shows it packets that only
+cross a bridge, too. What stays within the second VPC is therefore not tracked by the host, and
+what is not tracked is not rewritten.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+_BRIDGE = re.compile(r"br-[0-9a-f]{12}")
+
+
+def bridge_of(network_id: str) -> str:
+    """Return the name of a Docker network's bridge."""
+    return f"br-{network_id[:12]}"
+
+
+def keep_apart(bridge: str, cidr: str) -> str:
+    """Return the nft script for a network whose instances have addresses of a foreign range.
+
+    Raises:
+        ValueError: the bridge or the range is none.
+    """
+    network = ipaddress.IPv4Network(cidr)
+    return f"""{forget(bridge)}
+table ip {_table(bridge)} {{
+    chain prerouting {{
+        type filter hook prerouting priority raw; policy accept;
+        iifname "{bridge}" ip saddr {network} ip daddr {network} notrack
+    }}
+}}
+"""
+
+
+def forget(bridge: str) -> str:
+    """Return the nft script for a network that is gone, or that has no such script yet."""
+    table = _table(bridge)
+    return f"add table ip {table}\ndelete table ip {table}\n"
+
+
+def _table(bridge: str) -> str:
+    if _BRIDGE.fullmatch(bridge) is None:
+        raise ValueError(f"{bridge!r} is no bridge of Docker's")
+    return f"ec2_emulator_{bridge.removeprefix('br-')}"

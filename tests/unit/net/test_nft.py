@@ -1,0 +1,233 @@
+"""Scripts for nft: what each kind of rule becomes, and that nothing else gets in."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emulator.model.network_interface import NetworkInterface
+from emulator.model.security_group import SecurityGroupRule
+from emulator.net.cidrs import Network, known_network
+from emulator.net.nft import script
+from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset, Traffic, ruleset_of
+from emulator.net.visit import definitions, gateways
+from emulator.state.store import Region
+from tests.fakes.client import Client
+from tests.fakes.network import new_instance, new_subnet, new_vpc, region_of
+
+
+def interface(
+    *ingress: Allowed, egress: tuple[Allowed, ...] = (), address: str = "10.0.0.4/32"
+) -> InterfaceRules:
+    return InterfaceRules((known_network(address),), ingress, egress)
+
+
+def allowed(traffic: Traffic, *cidrs: str) -> Allowed:
+    return Allowed(traffic, tuple(map(known_network, cidrs)))
+
+
+def chain(text: str, name: str) -> list[str]:
+    found = re.search(rf"^  chain {name} {{\n(.*?)^  }}$", text, re.DOTALL | re.MULTILINE)
+    assert found is not None, text
+    return [line.strip() for line in found[1].splitlines()]
+
+
+V4, V6 = "192.0.2.0/24", "2001:db8::/64"
+TRAFFIC = [
+    (Traffic(6, (80, 80)), "tcp dport { 80 }", "tcp dport { 80 }"),
+    (Traffic(6, (80, 90)), "tcp dport { 80-90 }", "tcp dport { 80-90 }"),
+    (Traffic(6, (0, 65535)), "meta l4proto 6", "meta l4proto 6"),
+    (Traffic(17, (53, 53)), "udp dport { 53 }", "udp dport { 53 }"),
+    (Traffic(1), "meta l4proto 1", None),
+    (Traffic(1, icmp=(3, None)), "icmp type 3", None),
+    (Traffic(1, icmp=(8, 0)), "icmp type 8 icmp code 0", None),
+    (Traffic(58), None, "meta l4proto 58"),
+    (Traffic(58, icmp=(128, 0)), None, "icmpv6 type 128 icmpv6 code 0"),
+    (Traffic(50), "meta l4proto 50", "meta l4proto 50"),
+    (Traffic(None), "", ""),
+]
+PEERS = [
+    ((V4,), f"ip saddr {{ {V4} }}", None),
+    (("192.0.2.1/32", "192.0.2.9/32"), "ip saddr { 192.0.2.1, 192.0.2.9 }", None),
+    (("0.0.0.0/0",), "meta nfproto ipv4", None),
+    ((V6,), None, f"ip6 saddr {{ {V6} }}"),
+    (("::/0",), None, "meta nfproto ipv6"),
+    ((V4, V6), f"ip saddr {{ {V4} }}", f"ip6 saddr {{ {V6} }}"),
+]
+
+
+@pytest.mark.parametrize(("cidrs", "peer_v4", "peer_v6"), PEERS)
+@pytest.mark.parametrize(("traffic", "v4", "v6"), TRAFFIC)
+def test_every_protocol_from_every_kind_of_source(
+    traffic: Traffic,
+    v4: str | None,
+    v6: str | None,
+    cidrs: tuple[str, ...],
+    peer_v4: str | None,
+    peer_v6: str | None,
+) -> None:
+    wanted = [
+        " ".join(filter(None, (peer, what, "accept")))
+        for peer, what in ((peer_v4, v4), (peer_v6, v6))
+        if peer is not None and what is not None
+    ]
+    text = script(Ruleset((interface(allowed(traffic, *cidrs)),)))
+
+    assert chain(text, "in_0") == wanted
+    assert chain(text, "out_0") == []
+
+
+def test_egress_looks_at_the_destination() -> None:
+    only = interface(egress=(allowed(Traffic(6, (443, 443)), V4),))
+
+    assert chain(script(Ruleset((only,))), "out_0") == [
+        f"ip daddr {{ {V4} }} tcp dport {{ 443 }} accept"
+    ]
+
+
+def test_ports_for_the_same_sources_are_one_rule() -> None:
+    rules = (
+        allowed(Traffic(6, (443, 443)), V4),
+        allowed(Traffic(6, (80, 90)), V4),
+        allowed(Traffic(6, (85, 100)), V4),
+        allowed(Traffic(6, (101, 101)), V4),
+        allowed(Traffic(17, (53, 53)), V4),
+    )
+
+    assert chain(script(Ruleset((interface(*rules),))), "in_0") == [
+        f"ip saddr {{ {V4} }} tcp dport {{ 80-101, 443 }} accept",
+        f"ip saddr {{ {V4} }} udp dport {{ 53 }} accept",
+    ]
+
+
+def test_both_gates_drop_what_nothing_allows() -> None:
+    text = script(Ruleset())
+
+    assert chain(text, "arriving")[0].endswith("policy drop;")
+    assert chain(text, "leaving")[0].endswith("policy drop;")
+    assert not any("goto in_" in line or "goto out_" in line for line in text.splitlines())
+
+
+def test_established_connections_pass_both_gates_and_strangers_none() -> None:
+    text = script(Ruleset((interface(),)))
+
+    for name in ("arriving", "leaving"):
+        assert "ct state established,related accept" in chain(text, name)
+    assert chain(text, "arriving")[-1] == "goto in_0"
+    assert chain(text, "in_0") == []
+
+
+def test_the_machine_of_the_engine_has_port_22_and_what_is_open_to_all() -> None:
+    rules = (
+        allowed(Traffic(6, (80, 80)), "0.0.0.0/0"),
+        allowed(Traffic(6, (81, 81)), "10.0.0.0/8"),
+        allowed(Traffic(6, (82, 82)), "::/0"),
+    )
+    ruleset = Ruleset((interface(*rules),))
+    arriving = chain(script(ruleset), "arriving")
+
+    assert arriving.index("ip saddr $host goto from_host") < arriving.index("goto in_0")
+    assert chain(script(ruleset), "from_host") == ["tcp dport 22 accept", "goto host_0"]
+    assert chain(script(ruleset, host_ssh=False), "from_host") == ["goto host_0"]
+    assert chain(script(ruleset), "host_0") == ["tcp dport { 80 } accept"]
+
+
+def test_a_packet_meets_the_rules_of_the_interface_whose_address_it_has() -> None:
+    text = script(Ruleset((interface(), interface(address="10.0.0.5/32"))))
+
+    assert chain(text, "arriving")[-2:] == [
+        "ip daddr vmap { 10.0.0.4 : goto in_0, 10.0.0.5 : goto in_1 }",
+        "goto in_0",
+    ]
+    assert chain(text, "leaving")[-2:] == [
+        "ip saddr vmap { 10.0.0.4 : goto out_0, 10.0.0.5 : goto out_1 }",
+        "goto out_0",
+    ]
+
+
+def test_only_an_instance_that_may_forward_gets_packets_for_others() -> None:
+    router = InterfaceRules((), (), (), source_dest_check=False)
+
+    assert "fib daddr type" in script(Ruleset((interface(),)))
+    assert "fib" not in script(Ruleset((router,)))
+
+
+def test_nothing_for_the_metadata_service_leaves() -> None:
+    leaving = chain(script(Ruleset((interface(),))), "leaving")
+
+    assert leaving.index("ip daddr 169.254.169.254 drop") < leaving.index("goto out_0")
+
+
+def test_a_namespace_defines_its_links_and_its_host() -> None:
+    table = (
+        "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n"
+        "eth0\t00000000\t0100090A\t0003\t0\t0\t0\t00000000\n"
+        "eth0\t0000090A\t00000000\t0001\t0\t0\t0\t0000FFFF\n"
+    )
+
+    assert gateways(table) == [ipaddress.IPv4Address("10.9.0.1")]
+    assert definitions([7, 8], gateways(table)) == (
+        "define links = { 7, 8 }\ndefine host = { 127.0.0.1, 10.9.0.1 }\n"
+    )
+
+
+# What a script may hold: our own words, numbers and addresses.
+WORD = re.compile(
+    r"-?[0-9a-f:./-]+;?|inet|ec2_emulator|table|delete|chain|type|filter|hook|prerouting"
+    r"|postrouting|priority|policy|drop;?|accept|goto|iif|oif|!=|\$links|\$host|ct|state"
+    r"|established|related|icmp|icmpv6|code|udp|tcp|sport|dport|fib|saddr|daddr|local|broadcast"
+    r"|multicast|ip|ip6|meta|nfproto|ipv4|ipv6|l4proto|vmap|[{}:]"
+    r"|(?:in|out|host)_[0-9]+|from_host|arriving|leaving|nd-[a-z-]+|mld2?-[a-z-]+"
+)
+ANY_TEXT = st.text(max_size=40)
+PORT = st.integers(0, 65535)
+NETWORKS = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(
+    lambda address: known_network(f"{address}/{address.max_prefixlen // 2}")
+)
+
+
+@functools.cache
+def lone_instance() -> tuple[Region, NetworkInterface]:
+    ec2 = Client()
+    row = new_instance(ec2, new_subnet(ec2, new_vpc(ec2)))
+    return region_of(ec2), row
+
+
+@given(
+    st.sampled_from(["tcp", "udp", "icmp", "icmpv6", "-1", "0", "50", "255"]),
+    PORT,
+    PORT,
+    NETWORKS,
+    ANY_TEXT,
+)
+def test_no_text_of_anybodys_gets_into_a_script(
+    protocol: str, first: int, last: int, network: Network, text: str
+) -> None:
+    region, row = lone_instance()
+    numbers = [first % 256, last % 256] if "icmp" in protocol else sorted((first, last))
+    rule = SecurityGroupRule(
+        id="sgr-1",
+        group_id=row.group_ids[0],
+        is_egress=False,
+        protocol=protocol,
+        from_port=numbers[0],
+        to_port=numbers[1],
+        cidr_ipv4=str(network) if network.version == 4 else None,
+        cidr_ipv6=str(network) if network.version == 6 else None,
+        description=text,
+        tags={text: text},
+    )
+    row.description = text
+    region[SecurityGroupRule].add(rule)
+    made = script(ruleset_of(region, "i-11111111111111111", {}))
+    region[SecurityGroupRule].remove(rule)
+    strange = [word for word in re.split(r"[\s,]+", made) if word and not WORD.fullmatch(word)]
+
+    assert strange == []
+    other_family = {4: "icmpv6", 6: "icmp"}[network.version]
+    assert (str(network.network_address) in made) == (protocol != other_family)
