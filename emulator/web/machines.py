@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 import attrs
 
 from emulator.core.errors import AwsError
 from emulator.model.instance import Instance
-from emulator.services.ec2.images.machine_images import MachineImages
-from emulator.services.ec2.instances.console import MAX_CONSOLE_BYTES
-from emulator.services.ec2.instances.temporary_keys import send_key
 from emulator.state.joins import primary, public_address
 from emulator.state.store import EVERYWHERE, Region
-from emulator.vm.interface import FollowsGuests, Guest, ReadsConsole, VMError
+from emulator.vm.interface import FollowsGuests, Guest, MachineImage, ReadsConsole, VMError
 from emulator.web.admin import Page
 from emulator.web.api import Api
 from emulator.wire.message import HttpRequest, HttpResponse
 
 SSH_PORT = "22/tcp"
+MAX_CONSOLE_BYTES = 64 * 1024
 
 
 def _json(status: int, value: Any) -> HttpResponse:
@@ -30,12 +29,21 @@ def _json(status: int, value: Any) -> HttpResponse:
     )
 
 
+class KnownImages(Protocol):
+    """Who knows the VM manager's images."""
+
+    @property
+    @abstractmethod
+    def known(self) -> Sequence[MachineImage]:
+        """The images there are now."""
+
+
 @attrs.define(eq=False)
 class MachinePages:
     """The pages below ``/_localstack/ec2/``."""
 
     _api: Api
-    _images: MachineImages | None = None
+    _images: KnownImages | None = None
 
     def pages(self) -> Mapping[str, Mapping[str, Page]]:
         """Return who answers, by path and method."""
@@ -106,6 +114,10 @@ class MachinePages:
             return _json(400, {"error": "the body is to be JSON with InstanceId and PublicKey"})
         for _, instance in self._all():
             if instance.id == wanted and instance.state == "running":
+                from emulator.services.ec2.instances.temporary_keys import (  # noqa: PLC0415 - a start needs none of it
+                    send_key,
+                )
+
                 try:
                     await send_key(self._api.world, instance, str(user), str(key))
                 except AwsError as error:

@@ -33,7 +33,7 @@ class DockerNetwork:
 
     name: str
     cidr: str
-    id: str = ""
+    id: str = attrs.field(default="", eq=False)
 
     def address_for(self, private_ip: str) -> str | None:
         """Return the address to ask for there: the private one, if the range holds it."""
@@ -45,7 +45,7 @@ def described(network: Mapping[str, Any]) -> DockerNetwork:
     """Return a network from what the engine says of it."""
     ranges = [pool["Subnet"] for pool in network["IPAM"]["Config"] or () if "Subnet" in pool]
     ipv4 = next((text for text in ranges if ":" not in text), "0.0.0.0/32")
-    return DockerNetwork(network["Name"], ipv4, network["Id"])
+    return DockerNetwork(network["Name"], ipv4, network.get("Id", ""))
 
 
 def overlaps(cidr: str, others: Iterable[str]) -> str | None:
