@@ -58,22 +58,19 @@ class Facts:
     """One instance and what belongs to it.
 
     Attributes:
+        key: whose metadata this is, unique among all accounts and regions.
         state: for what stands in no region, such as roles.
         region: where the instance is.
         clock: the time.
         secrets: makes credentials and signatures.
     """
 
+    key: str
     state: State
     region: Region
     instance: Instance
     clock: Clock
     secrets: Secrets
-
-    @cached_property
-    def key(self) -> str:
-        """Whose metadata this is, unique among all accounts and regions."""
-        return f"{self.region.account}/{self.region.name}/{self.instance.id}"
 
     @cached_property
     def now(self) -> datetime:

@@ -53,7 +53,7 @@ class Metadata(Secrets):
         instance = region[Instance].get(instance_id)
         if instance is None:
             return _refused(request, Refusal.NOT_FOUND)
-        facts = Facts(self.state, region, instance, self.clock, self)
+        facts = Facts(_owner(key), self.state, region, instance, self.clock, self)
         options = instance.options.metadata
         closed = rules.may_knock(request, options)
         if closed is not None:
@@ -75,7 +75,7 @@ class Metadata(Secrets):
 
     def forget(self, key: InstanceKey) -> None:
         """Let go what was kept for an instance that is gone."""
-        self.credentials.forget("/".join(key))
+        self.credentials.forget(_owner(key))
 
     def _token(self, facts: Facts, request: HttpRequest) -> HttpResponse:
         ttl_seconds = rules.wanted_ttl(request)
@@ -114,6 +114,10 @@ class Metadata(Secrets):
 
 
 _TTL_NAME = "X-Aws-Ec2-Metadata-Token-Ttl-Seconds"
+
+
+def _owner(key: InstanceKey) -> str:
+    return "/".join(key)
 
 
 def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:

@@ -20,6 +20,8 @@ import pytest
 from botocore.credentials import InstanceMetadataProvider
 from botocore.utils import IMDSFetcher, InstanceMetadataFetcher, InstanceMetadataRegionFetcher
 
+from tests.absent import absent
+
 SERVER = Path(__file__).with_name("metadata_server.py")
 ROOT = SERVER.parents[2]
 AMI = "ami-df5de72bdb3b"
@@ -398,3 +400,36 @@ def test_a_spot_interruption_is_told_and_then_happens(emulator: Emulator) -> Non
     )
     shown = ec2.describe_instances(InstanceIds=[guest.id])["Reservations"][0]["Instances"][0]
     assert shown["StateReason"]["Code"] == "Server.SpotInstanceTermination"
+
+
+JAVASCRIPT = """
+import { EC2Client, DescribeInstancesCommand } from "@aws-sdk/client-ec2";
+const client = new EC2Client({ region: "us-east-1", endpoint: process.argv[2] });
+const seen = await client.send(new DescribeInstancesCommand({ InstanceIds: [process.argv[3]] }));
+const keys = await client.config.credentials();
+console.log(JSON.stringify([seen.Reservations.length, keys.accessKeyId]));
+"""
+
+
+def test_the_javascript_sdk_finds_credentials_by_itself(guest: Guest, tmp_path: Path) -> None:
+    installed = ROOT / ".lab" / "javascript" / "node_modules"
+    node = shutil.which("node")
+    if node is None or not (installed / "@aws-sdk" / "client-ec2").is_dir():
+        absent("no AWS SDK for JavaScript; tests/lab/setup says why")
+    (tmp_path / "node_modules").symlink_to(installed)
+    (tmp_path / "program.mjs").write_text(JAVASCRIPT)
+    said = subprocess.run(
+        [node, tmp_path / "program.mjs", guest.emulator.url, guest.id],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": guest.ipv4,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    shown = json.loads(guest.get("meta-data/iam/security-credentials/app"))
+    assert json.loads(said.stdout) == [1, shown["AccessKeyId"]]
