@@ -140,6 +140,9 @@ class Config:
     docker_sock: str = _setting(
         "", str, "the engine's socket on its own machine, for EC2_MOUNT_DOCKER_SOCKET"
     )
+    emulator_data_dir: Path = _setting(  # noqa: RUF009 - an attrs.field
+        Path("/var/lib/localstack"), Path, "where the emulator keeps what outlives a run"
+    )
     emulator_namespace: str = _setting(
         "default", _name, "keeps the containers of two emulators on one engine apart"
     )
@@ -190,6 +193,9 @@ class Config:
             except ValueError as error:
                 raise ConfigError(f"{variable}={text!r}: {error}") from None
         given.setdefault("gateway_listen", "0.0.0.0:4566" if in_container else "127.0.0.1:4566")
+        if not in_container:
+            state = environ.get("XDG_STATE_HOME") or f"{environ.get('HOME', '/root')}/.local/state"
+            given.setdefault("emulator_data_dir", Path(state, "ec2-emulator"))
         return cls(**given)
 
     @property

@@ -21,6 +21,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from emulator.app.init_stages import InitStages, program_runner
+from emulator.app.keys import kept
 from emulator.app.machines import build_machines, enforcement
 from emulator.app.start_error import StartError as StartError
 from emulator.config import Config
@@ -148,7 +149,7 @@ def build_metadata(
     api: Api,
     *,
     token_key: bytes,
-    signing_key: SigningKey | None = None,
+    signing_key: Callable[[], SigningKey] | None = None,
     credentials_seconds: float = DEFAULT_SECONDS,
 ) -> Metadata:
     """Return the metadata service of the API's instances.
@@ -156,7 +157,8 @@ def build_metadata(
     Args:
         api: whose records it shows.
         token_key: seals session tokens; tokens outlive the process if it does.
-        signing_key: signs identity documents; without it one is made when it is needed.
+        signing_key: returns what signs identity documents, when it is first needed; without
+            it one is made.
         credentials_seconds: how long roles' credentials are good.
     """
     world, state = api.world, api.state
@@ -169,14 +171,14 @@ def build_metadata(
     def new_signing_key() -> SigningKey:
         from emulator.imds.signing import SigningKey  # noqa: PLC0415 - likewise
 
-        return signing_key or SigningKey.made(world.clock.now())
+        return SigningKey.made(world.clock.now())
 
     return Metadata(
         state,
         world.clock,
         Tokens(token_key, world.clock.epoch_seconds, secrets.token_bytes),
         Credentials(new_session, credentials_seconds),
-        Identity(new_signing_key),
+        Identity(signing_key or new_signing_key),
     )
 
 
@@ -254,7 +256,8 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     )
     metadata = build_metadata(
         api,
-        token_key=secrets.token_bytes(KEY_BYTES),
+        token_key=_token_key(config),
+        signing_key=_signing_key(config, clock),
         credentials_seconds=config.ec2_imds_credentials_seconds,
     )
     opening = Opening()
@@ -349,6 +352,31 @@ def _warm_up(clock: Clock, steps: Iterator[Callable[[], object]]) -> None:
         return
     gc.collect()
     gc.freeze()
+
+
+def _token_key(config: Config) -> bytes:
+    """Return what seals metadata tokens: those of an earlier run are good in this one."""
+    key = kept(config.emulator_data_dir, "imds-token.key", lambda: secrets.token_bytes(KEY_BYTES))
+    return key if len(key) == KEY_BYTES else secrets.token_bytes(KEY_BYTES)
+
+
+def _signing_key(config: Config, clock: Clock) -> Callable[[], SigningKey]:
+    """Return who gives what signs identity documents, the same in every run."""
+
+    def signing_key() -> SigningKey:
+        from emulator.imds.signing import SigningKey  # noqa: PLC0415 - with its first use
+
+        def make() -> bytes:
+            return SigningKey.made(clock.now()).pem
+
+        try:
+            return SigningKey.from_pem(
+                kept(config.emulator_data_dir, "instance-identity.pem", make)
+            )
+        except ValueError:
+            return SigningKey.made(clock.now())
+
+    return signing_key
 
 
 @attrs.frozen

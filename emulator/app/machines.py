@@ -46,8 +46,6 @@ DEFAULT_IMAGES = {
     "ami-024f768332f0": "amazon-linux-amazonlinux2023",
     "ami-ff0fea8310f3": "ubuntu-20.04-focal-fossa",
 }
-# On a volume of the emulator's container, which its helpers see as well.
-HELPERS_DIRECTORY = Path("/var/lib/localstack/helpers")
 _ROUTES = Path("/proc/net/route")
 
 
@@ -179,7 +177,8 @@ def _docker(
             OwnImageHelpers(connection, threads, own, container),
             threads,
             background,
-            HELPERS_DIRECTORY,
+            # On a volume of the emulator's container, which its helpers see as well.
+            config.emulator_data_dir / "helpers",
             lambda: secrets.token_hex(8),
         )
     filters = (
