@@ -9,14 +9,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from cattrs.errors import BaseValidationError
+from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 from cattrs.preconf.json import make_converter
 
 from emulator.model.row import Row
 
 R = TypeVar("R", bound=Row)
 
-_CONVERTER = make_converter(omit_if_default=True)
+_CONVERTER = make_converter(omit_if_default=True, forbid_extra_keys=True)
 
 
 class CodecError(ValueError):
@@ -39,10 +39,15 @@ def load(text: str, kinds: Sequence[type[R]]) -> list[R]:
     """
     try:
         given: Mapping[str, list[Any]] = json.loads(text)
-        return [
-            _CONVERTER.structure(fields, kind)
-            for kind in kinds
-            for fields in given.get(kind.__name__, ())
-        ]
-    except (ValueError, TypeError, AttributeError, KeyError, BaseValidationError) as error:
+        return [row for kind in kinds for row in _rows(given.get(kind.__name__, []), kind)]
+    except (
+        *(ValueError, TypeError, AttributeError, KeyError, RecursionError),
+        *(BaseValidationError, ForbiddenExtraKeysError),
+    ) as error:
         raise CodecError(f"{type(error).__name__}: {error}") from None
+
+
+def _rows(given: list[Any], kind: type[R]) -> list[R]:
+    if not isinstance(given, list):
+        raise TypeError(f"{kind.__name__} is no list")
+    return [_CONVERTER.structure(fields, kind) for fields in given]

@@ -118,7 +118,7 @@ class Guest:
         key: the whole identity, where the manager keeps it.
         ports: port in the guest, such as ``22/tcp`` → port on the host.
         memento: as its launch gave it.
-        ended: of a guest that went down by itself or by other hands: why, as far as known.
+        ended: of a guest that went down: why, as far as known; empty for one that is frozen.
         ended_well: whether that was an orderly shutdown.
     """
 

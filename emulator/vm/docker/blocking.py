@@ -31,6 +31,8 @@ Json = Mapping[str, Any]
 
 # An engine that is busy with twenty containers may take its time.
 TIMEOUT_SECONDS = 120
+# One that is asked for the first time answers soon, or is not there.
+CONNECT_SECONDS = 5
 # Enough for as many threads as there are; more would only wait.
 CONNECTIONS = 40
 # Of what a program in a container writes; more than anybody shows.
@@ -102,10 +104,11 @@ def connect(address: EngineAddress) -> Engine:
         Unreachable: it does not, or may not be asked; the message says which.
     """
     settings = kwargs_from_env(environment=dict(address.environment))
-    client = docker.APIClient(
-        version="auto", timeout=TIMEOUT_SECONDS, max_pool_size=CONNECTIONS, **settings
+    client: Any = docker.APIClient(
+        version="auto", timeout=CONNECT_SECONDS, max_pool_size=CONNECTIONS, **settings
     )
     info = cast("Json", client.info())
+    client.timeout = TIMEOUT_SECONDS
     return Engine(
         client,
         int(info.get("NCPU") or 1),

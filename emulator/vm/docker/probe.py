@@ -15,9 +15,9 @@ TIMEOUT_SECONDS = 2.0
 def socket_path(environment: Mapping[str, str]) -> str | None:
     """Return the path of the engine's Unix socket, or None where it is asked over a network."""
     host = environment.get("DOCKER_HOST", "")
-    if not host:
-        return DEFAULT_SOCKET
-    return host.removeprefix(_UNIX) if host.startswith(_UNIX) else None
+    if host and not host.startswith(_UNIX):
+        return None
+    return host.removeprefix(_UNIX) or DEFAULT_SOCKET
 
 
 def obstacle(environment: Mapping[str, str]) -> str | None:

@@ -14,6 +14,7 @@ from emulator.model.instance import Instance
 from emulator.services.call import World
 from emulator.services.ec2.images.images import MANAGER_TAG
 from emulator.services.ec2.images.machine_images import image_record
+from emulator.services.ec2.instances.machines import failure
 from emulator.state.store import Region
 from emulator.vm.interface import CapturesImages, VMError
 
@@ -82,7 +83,7 @@ def _begin(
         except VMError as error:
             log.warn("{image} could not be made: {error}", image=image.id, error=str(error))
             if image.state == "pending":
-                image.state_reason = ("Server.InternalError", f"Server.InternalError: {error}")
+                image.state_reason = failure(error)
                 image.move("failed")
             return
         if image.state == "pending":

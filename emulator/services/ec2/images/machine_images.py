@@ -131,6 +131,9 @@ def _restore(region: Region, image: MachineImage) -> None:
     except (CodecError, ValueError, KeyError, TypeError) as error:
         log.warn("{image} has no record to read: {error}", image=image.image_id, error=error)
         return
+    if row.id != image.image_id:
+        log.warn("{image} has the record of {other}", image=image.image_id, other=row.id)
+        return
     row.state, row.reference = "available", image.reference
     _add_new(region, snapshots)
     region[Image].add(row)
@@ -151,5 +154,7 @@ def _vanish(region: Region, image: MachineImage) -> None:
     stock = stock_image(region.name, image.image_id)
     if stock is not None:
         row.reference = stock.docker_image
+        if stock.docker_image is None:
+            row.tags = {key: value for key, value in row.tags.items() if key != MANAGER_TAG}
     else:
         region[Image].remove(row)

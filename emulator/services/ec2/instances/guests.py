@@ -43,6 +43,12 @@ VANISHED = (
 def _nothing() -> None: ...
 
 
+PAUSED = (
+    "Server.InternalError",
+    "Server.InternalError: the instance's machine was paused outside the emulator",
+)
+
+
 @attrs.define(eq=False)
 class GuestRecords(GuestObserver):
     """Keeps instances and images in step with the manager's.
@@ -161,7 +167,9 @@ def follow(world: World, region: Region, instance: Instance, guest: Guest | None
         instance.move("pending")
         machines.now_running(world, region, instance, guest)
     elif not guest.running and instance.state == "running":
-        if guest.ended and not guest.ended_well:
+        if not guest.ended:
+            machines.stopped_by_itself(region, instance, PAUSED)
+        elif not guest.ended_well:
             message = f"{machines.LAUNCH_FAILED}: {guest.ended}"
             machines.stopped_by_itself(region, instance, (machines.LAUNCH_FAILED, message))
         else:

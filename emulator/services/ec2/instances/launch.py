@@ -18,7 +18,7 @@ from emulator.model.volume import Volume, VolumeAttachment
 from emulator.services.call import Call, Handler, Renewable
 from emulator.services.ec2.instances.launch_xml import Launched, launched_xml
 from emulator.services.ec2.instances.machines import begin_launches
-from emulator.services.ec2.instances.manager_tag import visible_to
+from emulator.services.ec2.instances.manager_tag import visible_to, with_manager_tag
 from emulator.services.ec2.instances.networks import InterfacePlan
 from emulator.services.ec2.instances.plan import LaunchPlan, launch_plan
 from emulator.services.ec2.instances.profiles import give_profile, release_profile
@@ -44,7 +44,7 @@ def run_instances(call: Call, params: aws.RunInstancesRequestTypeDef) -> Renewab
     region, reservation_id = call.region, launched[0].instance.reservation_id
     first = as_launched(region, region[Reservation][reservation_id], launched_xml(region, launched))
     (first,) = visible_to(call, [first])
-    return Renewable(first, lambda: _reservation(region, reservation_id))
+    return Renewable(first, lambda: visible_to(call, [_reservation(region, reservation_id)])[0])
 
 
 def _reservation(region: Region, reservation_id: str) -> Mapping[str, Any]:
@@ -112,7 +112,7 @@ def _instances(
     pattern = Instance(
         id="",
         launch_index=0,
-        tags=plan.tags_of("instance"),
+        tags=with_manager_tag(call.region, plan.tags_of("instance")),
         state="pending",
         reservation_id=reservation.id,
         image_id=image.id,

@@ -231,8 +231,8 @@ async def terminate(world: World, region: Region, instance: Instance) -> None:
         try:
             await volume_data.keep_surviving(world, region, instance)
             await world.machines.terminate(instance.id)
-        except VMError:
-            log.failure("{instance} may live on", instance=instance.id)
+        except VMError as error:
+            log.warn("{instance} may live on: {error}", instance=instance.id, error=str(error))
         if instance.state == "shutting-down":
             end(world, region, instance, instance.state_reason)
 

@@ -62,6 +62,8 @@ def restore(state: State, guest: Guest) -> tuple[Region, Instance] | None:
     for interface in interfaces:
         _settle_in(region, interface, guest)
     instance.state = "running" if guest.running else "stopped"
+    if instance.monitoring == "pending":
+        instance.monitoring = "enabled"
     instance.profile_arn = instance.profile_id = None
     return region, instance
 

@@ -118,7 +118,7 @@ def spot_order(
             f"The interruption behavior '{behavior}' is supported only by persistent Spot requests",
         )
     start, end = options.get("ValidFrom"), options.get("ValidUntil")
-    if end is not None and end <= max(start or end, call.world.clock.now()):
+    if end is not None and end <= max(filter(None, (start, call.world.clock.now()))):
         raise AwsError(
             "InvalidParameterValue", "ValidUntil must lie in the future and after ValidFrom"
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from emulator.vm.docker import blocking
 from emulator.vm.docker.blocking import (
     Conflict,
     Engine,
@@ -50,6 +52,23 @@ def test_where_nothing_is_nothing_answers(tmp_path: Path) -> None:
 def test_an_address_that_means_nothing_is_told(host: str) -> None:
     with pytest.raises(Unreachable):
         connect(address(host))
+
+
+def test_an_engine_that_says_nothing_is_not_waited_for_long(
+    engine_socket: DockerSocket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_again = threading.Event()
+    engine_socket.answers["GET /version"] = lambda _: asked_again.wait(10) and None
+    monkeypatch.setattr(blocking, "CONNECT_SECONDS", 0.05)
+    try:
+        with pytest.raises(Unreachable, match="timed out"):
+            connect(address(engine_socket.host))
+    finally:
+        asked_again.set()
+
+
+def test_an_engine_that_answers_has_time_for_its_work(engine: Engine) -> None:
+    assert engine._client.timeout == blocking.TIMEOUT_SECONDS
 
 
 def test_certificates_that_are_not_there_are_told(tmp_path: Path) -> None:

@@ -150,6 +150,12 @@ def test_a_persistent_request_lets_its_instance_stop_and_outlives_it(client: Lau
     assert [row["State"] for row in (stopped, started, ended)] == ["disabled", "active", "open"]
 
 
+def test_a_request_may_end_without_a_beginning() -> None:
+    found = ask(Launcher(), ValidUntil=EPOCH + timedelta(days=1))
+
+    assert found["ValidUntil"] == EPOCH + timedelta(days=1)
+
+
 def test_a_request_waits_for_its_start_and_gives_up_at_its_end(client: Launcher) -> None:
     start, until = EPOCH + timedelta(hours=1), EPOCH + timedelta(hours=2)
     first = ask(client, ValidFrom=start, ValidUntil=until)["SpotInstanceRequestId"]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from emulator.config import VM_MANAGERS
+from emulator.vm import registry
+from emulator.vm.docker import probe
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    found: list[object] = []
+    monkeypatch.setattr(probe, "obstacle", found.append)
+    return found
+
+
+def test_docker_is_chosen_where_an_engine_answers(asked: list[object]) -> None:
+    chosen = registry.choose(None, {"DOCKER_HOST": "tcp://x:1"})
+
+    assert (chosen.name, chosen.reason) == ("docker", "a Docker engine answers here")
+    assert asked == [{"DOCKER_HOST": "tcp://x:1"}]
+
+
+def test_mock_is_chosen_elsewhere_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "obstacle", lambda _: "there is no socket")
+    chosen = registry.choose(None, {})
+
+    assert (chosen.name, chosen.reason) == ("mock", "no Docker engine: there is no socket")
+
+
+@pytest.mark.parametrize("name", registry.NAMES)
+def test_what_is_wanted_is_chosen_whether_or_not_it_works_now(
+    asked: list[object], name: str
+) -> None:
+    chosen = registry.choose(name, {})
+
+    assert (chosen.name, chosen.reason) == (name, f"EC2_VM_MANAGER={name}")
+    assert asked == []
+
+
+def test_every_manager_says_what_keeps_it_from_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "obstacle", lambda _: "there is no socket")
+
+    assert registry.obstacles({}) == {"docker": "there is no socket", "mock": None}
+
+
+def test_every_manager_can_be_asked_for() -> None:
+    assert sorted(VM_MANAGERS) == sorted(registry.NAMES) == sorted(registry.obstacles({}))
