@@ -18,12 +18,14 @@ from typing import Any
 import attrs
 
 from emulator.core.process import run_blocking
+from emulator.net.announcing import announce
 from emulator.net.interfaces import InterfacePlan, interface_commands
 
 _BACKLOG = 64
 _SIOCGIFHWADDR = 0x8927  # netdevice(7)
 # Of the thread's namespace: /proc/net is that of the process.
 _ROUTES = Path("/proc/thread-self/net/route")
+_IP_FREEBIND = 15  # ip(7); it holds for IPv6, too
 _IPV6_SWITCH = Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
 
 
@@ -100,6 +102,11 @@ def perform(visit: Visit) -> list[socket.socket]:
         _run_batch([*dict.fromkeys(loopback), "link set lo up", *interfaces])
     if visit.packet_filter:
         load_filter(_definitions(visit.interfaces) + visit.packet_filter)
+    if not visit.are_arranged:
+        links = _links()
+        for plan in visit.interfaces:
+            if plan.mac_address in links:
+                announce(links[plan.mac_address], plan.mac_address, plan.addresses)
     return [_listening(each) for each in wanted]
 
 
@@ -184,6 +191,8 @@ def _listening(each: Listening) -> socket.socket:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # The one of an emulator that was killed may still be there, held by nobody.
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # The kernel may take a moment until a new IPv6 address can be bound to.
+        opened.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         if each.family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         opened.bind((each.address, each.port))
