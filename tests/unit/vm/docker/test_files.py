@@ -108,11 +108,17 @@ def test_the_plan_says_what_the_boot_has_to_know() -> None:
         "hostname": "ip-10-0-0-4.ec2.internal",
         "login_user": "",
         "wait_for_namespace": "1",
-        "stop_signal": "PWR",
+        "stop_signal": "30",
         "init": "",
         "password_login": "yes",
         "disable_root": "1",
     }
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "TERM", "x; id"])
+def test_a_stop_signal_is_one_that_the_boot_knows(name: str) -> None:
+    with pytest.raises(ValueError, match="stop_signal"):
+        plan(stop_signal=name)
 
 
 def test_a_key_is_one_line_whatever_is_in_it() -> None:
