@@ -129,7 +129,6 @@ def _identity(plan: GuestPlan, wanted: Steps) -> Iterator[Entry]:
 def _variables(plan: GuestPlan, wanted: Steps) -> bytes:
     """Return the plan as assignments that a shell reads, each value quoted."""
     values = {
-        "hostname": plan.hostname,
         "login_user": plan.login_user or "",
         "wait_for_namespace": "1" if plan.wait_for_namespace else "",
         "stop_signal": str(_SIGNALS[plan.stop_signal]),

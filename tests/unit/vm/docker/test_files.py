@@ -95,9 +95,9 @@ def test_directories_of_the_image_keep_their_modes() -> None:
 
 @pytest.mark.parametrize("name", ["host", "it's $(id) `id` \"; id", "a\nb=c", "-n"])
 def test_values_stay_one_word_each(name: str) -> None:
-    found = variables(files(plan(hostname=name, login_user=name, init=name), now=5))
+    found = variables(files(plan(login_user=name, init=name), now=5))
 
-    assert found["hostname"] == found["login_user"] == found["init"] == name
+    assert found["login_user"] == found["init"] == name
 
 
 def test_the_plan_says_what_the_boot_has_to_know() -> None:
@@ -105,7 +105,6 @@ def test_the_plan_says_what_the_boot_has_to_know() -> None:
     found = variables(files(plan(user_data=data, stop_signal="SIGPWR"), now=5))
 
     assert found == {
-        "hostname": "ip-10-0-0-4.ec2.internal",
         "login_user": "",
         "wait_for_namespace": "1",
         "stop_signal": "30",
