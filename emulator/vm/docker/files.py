@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 import attrs
+from attrs.validators import in_
 
 from emulator.vm.docker.archive import Entry, directory, pack
 from emulator.vm.docker.host_keys import HostKey, console_lines
@@ -28,6 +29,9 @@ disable_root: false
 growpart: {mode: 'off'}
 resize_rootfs: false
 """
+
+# By their numbers in Linux: busybox does not know all names.
+_SIGNALS = {"SIGTERM": 15, "SIGPWR": 30, "SIGRTMIN+3": 37}
 
 
 @attrs.frozen
@@ -55,7 +59,7 @@ class GuestPlan:
     login_user: str | None = None
     user_data: bytes | None = attrs.field(default=None, repr=False)
     wait_for_namespace: bool = True
-    stop_signal: str = "SIGTERM"
+    stop_signal: str = attrs.field(default="SIGTERM", validator=in_(_SIGNALS))
     init: str | None = None
 
 
@@ -125,10 +129,9 @@ def _identity(plan: GuestPlan, wanted: Steps) -> Iterator[Entry]:
 def _variables(plan: GuestPlan, wanted: Steps) -> bytes:
     """Return the plan as assignments that a shell reads, each value quoted."""
     values = {
-        "hostname": plan.hostname,
         "login_user": plan.login_user or "",
         "wait_for_namespace": "1" if plan.wait_for_namespace else "",
-        "stop_signal": plan.stop_signal.removeprefix("SIG"),
+        "stop_signal": str(_SIGNALS[plan.stop_signal]),
         "init": plan.init or "",
         "password_login": {None: "", True: "yes", False: "no"}[wanted.password_login],
         "disable_root": "1" if wanted.disable_root else "",

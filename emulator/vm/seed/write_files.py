@@ -78,19 +78,28 @@ def _content(fields: Fields, most: int) -> bytes | None:
     known = {"", "text/plain", "b64", "gz", "gz+b64"}
     if words not in known:
         fields.note(f"encoding {words[:40]!r} is not known; the content is taken as it is")
+    decoded = _decoded(raw, words, max(most, 0) + 1)
+    if decoded is None:
+        fields.note("a content is not what its encoding says; the file is left out")
+        return None
+    if len(decoded) > most:
+        fields.note(f"the files are larger than {MOST_BYTES} bytes; the rest is left out")
+        return None
+    return decoded
+
+
+def _decoded(raw: bytes, words: str, most: int) -> bytes | None:
+    """Undo base64 and gzip, up to so many bytes; None where they are not undone."""
     try:
         if words in {"b64", "gz+b64"}:
             raw = base64.b64decode(b"".join(raw.split()), validate=True)
-        if words in {"gz", "gz+b64"}:
-            unpacker = zlib.decompressobj(wbits=31)
-            raw = unpacker.decompress(raw, max(most, 0) + 1)
+        if words not in {"gz", "gz+b64"}:
+            return raw
+        unpacker = zlib.decompressobj(wbits=31)
+        unpacked = unpacker.decompress(raw, most)
     except (ValueError, binascii.Error, zlib.error):
-        fields.note("a content is not what its encoding says; the file is left out")
         return None
-    if len(raw) > most:
-        fields.note(f"the files are larger than {MOST_BYTES} bytes; the rest is left out")
-        return None
-    return raw
+    return unpacked if unpacker.eof or len(unpacked) == most else None
 
 
 def _encoded(text: str | None) -> bytes:

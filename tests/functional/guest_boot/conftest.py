@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -34,8 +35,19 @@ def volume() -> Iterator[str]:
             absent(f"no image ec2-emulator-test/{name}; tests/lab/setup says why")
     if not (tools.default_directory() / "dropbearmulti").exists():
         absent("no guest tools; tests/lab/setup says why")
-    name = f"guest-tools-{RUN}"
-    docker("import", "-", f"{name}:1", stdin=tools.load().archive)
+    yield from filled(f"guest-tools-{RUN}", tools.default_directory())
+
+
+@pytest.fixture
+def volume_without_dropbear(volume: str, tmp_path: Path) -> Iterator[str]:
+    shutil.copy(tools.default_directory() / "busybox", tmp_path)
+    shutil.copy(tools.default_directory() / "applets", tmp_path)
+    yield from filled(f"{volume}-less", tmp_path)
+
+
+def filled(name: str, directory: Path) -> Iterator[str]:
+    """Make a volume with the tools of a directory, and remove it afterwards."""
+    docker("import", "-", f"{name}:1", stdin=tools.load(directory).archive)
     # a new volume takes its content from the image, when a container with both is created
     docker("create", "--name", name, "--volume", f"{name}:/.ec2-emulator", f"{name}:1", "x")
     docker("rm", name)
@@ -51,10 +63,10 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> KeyFile:
 
 @pytest.fixture
 def guest(volume: str, key: KeyFile) -> Iterator[Callable[..., Guest]]:
-    """Makes a guest of one of the lab's images; keywords are those of the plan."""
+    """Makes a guest of one of the lab's images; flags are Docker's, keywords the plan's."""
     made: list[Guest] = []
 
-    def create(image: str, *flags: str, **wanted: object) -> Guest:
+    def create(image: str, *flags: str, tools: str | None = None, **wanted: object) -> Guest:
         number = secrets.token_hex(8)
         plan = {
             "instance_id": f"i-{number}0",
@@ -65,10 +77,10 @@ def guest(volume: str, key: KeyFile) -> Iterator[Callable[..., Guest]]:
             "stop_signal": "SIGPWR",
             **wanted,
         }
-        options = (*SYSTEMD, *flags) if plan.get("init") else ("--init", *flags)
+        options = flags or (SYSTEMD if plan.get("init") else ("--init",))
         name = f"guest-{RUN}-{number}"
         full_name = image if "/" in image else f"ec2-emulator-test/{image}"
-        made.append(Guest.create(name, full_name, volume, GuestPlan(**plan), *options))
+        made.append(Guest.create(name, full_name, tools or volume, GuestPlan(**plan), *options))
         return made[-1]
 
     yield create

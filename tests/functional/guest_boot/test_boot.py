@@ -76,6 +76,17 @@ def test_a_stop_at_the_gate_is_quick_too(guest: NewGuest) -> None:
     assert waiting.wait_for_end() == 143
 
 
+def test_an_init_that_does_not_run_yet_is_stopped_quickly_too(guest: NewGuest) -> None:
+    waiting = guest(
+        "systemd", init="/sbin/init", stop_signal="SIGRTMIN+3", wait_for_namespace=True
+    ).start()
+    time.sleep(0.5)
+    docker("stop", "--time", "20", waiting.name)
+
+    assert waiting.wait_for_end() == 143
+    assert waiting.console() == ""
+
+
 def test_processes_are_asked_to_end(guest: NewGuest) -> None:
     script = b"#!/bin/sh\ntrap 'touch /asked; exit' TERM\necho up\nwhile :; do sleep 0.1; done\n"
     started = guest("debian", user_data=script).start()

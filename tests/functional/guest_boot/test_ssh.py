@@ -160,3 +160,47 @@ def test_a_locked_root_account_takes_the_key(guest: NewGuest, key: KeyFile) -> N
         second.remove()
     finally:
         docker("rmi", "--force", image)
+
+
+def test_an_sshd_that_dislikes_our_options_is_started_with_less(
+    guest: NewGuest, key: KeyFile
+) -> None:
+    first = guest("debian-sshd").start()
+    first.wait_for_ssh()
+    first.run("cp -p /usr/sbin/sshd /usr/sbin/sshd.real; rm /usr/sbin/sshd")
+    script = 'case "$*" in *PubkeyAccepted*) exit 255 ;; esac; exec /usr/sbin/sshd.real "$@"'
+    first.run(f"printf '#!/bin/sh\n%s\n' '{script}' >/usr/sbin/sshd; chmod 755 /usr/sbin/sshd")
+    image = f"guest-made/{first.name}:1"
+    docker("commit", first.name, image)
+    try:
+        second = guest(image).start()
+        second.wait_for_ssh()
+
+        assert second.ssh("root", key, "echo in") == "in\n"
+        second.remove()
+    finally:
+        docker("rmi", "--force", image)
+
+
+def test_without_dropbear_the_images_own_server_serves(
+    guest: NewGuest, key: KeyFile, volume_without_dropbear: str
+) -> None:
+    with_sshd = guest("debian-sshd", tools=volume_without_dropbear).start()
+    without = guest("debian", tools=volume_without_dropbear, user_data=b"#!/bin/sh\n").start()
+    with_sshd.wait_for_ssh()
+    without.wait_for_console("finished at")
+
+    assert with_sshd.ssh("root", key, "echo in") == "in\n"
+    assert "No SSH: this image has no /usr/sbin/sshd" in without.console()
+    with_sshd.remove()
+    without.remove()
+
+
+def test_it_may_be_process_1_itself(guest: NewGuest, key: KeyFile) -> None:
+    started = guest("debian", "--hostname", "x", user_data=b"#!/bin/sh\nsleep 0.1 &\n").start()
+    started.wait_for_ssh()
+
+    assert "boot" in started.ssh("root", key, "cat /proc/1/cmdline")
+    assert started.run("sleep 1; cat /proc/[0-9]*/stat | grep -c ' Z '") == "0"
+    started.ssh("root", key, "reboot")
+    assert started.wait_for_end() == 133
