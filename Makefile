@@ -19,7 +19,8 @@ run: $(RUNTIME) ## Start the emulator on port 4566
 test: $(DEV) ## Run everything this machine can run, and say what was skipped and why
 	@scripts/test
 
-check: lint unit ## Lint, types and unit tests, in under a minute
+check: $(DEV) ## Lint, types and unit tests side by side, in under a minute
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
 
 venv: $(DEV) ## Make .venv, with .venv/bin/ec2-emulator and the development tools
 
@@ -29,7 +30,7 @@ lint: $(DEV)
 	@$(BIN)/mypy
 
 unit: $(DEV)
-	@$(BIN)/pytest -q tests/unit
+	@$(BIN)/pytest -q --numprocesses=auto --dist=worksteal tests/unit
 
 bench: $(RUNTIME) ## Compare with moto, ministack and a bare echo; BENCH=--quick for a short run
 	@scripts/system-package wrk wrk

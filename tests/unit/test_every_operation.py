@@ -98,10 +98,11 @@ def assert_indexes(region: Region) -> None:
                 keys = value if isinstance(value, tuple) else (value,)
                 for key in [key for key in keys if key is not None]:
                     assert row in table.where(**{name: key}), (kind, name, row.id)
-            for key in tuple(table._indexes[name]):
-                for row in table.where(**{name: key}):
+            for key, entry in table._indexes[name].items():
+                found = {entry.id: entry} if isinstance(entry, kind) else entry.rows
+                for row_id, row in found.items():
                     value = getattr(row, name)
-                    assert row.id in table, (kind, name, row.id)
+                    assert row_id in table, (kind, name, row_id)
                     assert key in (value if isinstance(value, tuple) else (value,))
 
 
