@@ -13,7 +13,8 @@ help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; \
 	  do printf '  make %-8s %s\n' "$$target" "$$text"; done
 
-run: $(RUNTIME) ## Start the emulator on port 4566
+run: $(RUNTIME) ## Start the emulator on port 4566, with real instances where there is Docker
+	@if [ -S /var/run/docker.sock ]; then scripts/guest-tools || true; fi
 	@exec $(BIN)/ec2-emulator start
 
 test: $(DEV) ## Run everything this machine can run, and say what was skipped and why
