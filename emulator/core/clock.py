@@ -22,6 +22,11 @@ class Clock:
     reactor: IReactorTime
     epoch: datetime
     started_seconds: float
+    _ahead_seconds: float = attrs.field(init=False)
+
+    @_ahead_seconds.default
+    def _ahead_of_reactor(self) -> float:
+        return self.epoch.timestamp() - self.started_seconds
 
     @classmethod
     def starting_at(cls, reactor: IReactorTime, epoch: datetime) -> Clock:
@@ -38,7 +43,7 @@ class Clock:
 
     def epoch_seconds(self) -> float:
         """Return the present moment as seconds since 1970, cheaper than ``now``."""
-        return self.epoch.timestamp() + self.reactor.seconds() - self.started_seconds
+        return self._ahead_seconds + self.reactor.seconds()
 
     def call_later(
         self, delay_seconds: float, function: Callable[..., Any], *args: Any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import attrs
 
@@ -28,11 +29,12 @@ class Accounts:
 
         Twelve digits are an account's own id; keys that STS gave out carry theirs.
         """
-        if access_key is None:
-            return self.default
-        if _ACCOUNT.fullmatch(access_key):
-            return access_key
-        return account_of(access_key) or self.default
+        return self.default if access_key is None else _named_by(access_key) or self.default
+
+
+@lru_cache(maxsize=1024)
+def _named_by(access_key: str) -> str | None:
+    return access_key if _ACCOUNT.fullmatch(access_key) else account_of(access_key)
 
 
 def known_region(name: str | None) -> str:
