@@ -17,7 +17,7 @@ from twisted.internet import reactor
 from benchmarks.client import HEADERS, first, form
 from emulator.app import (
     COLLECT_AFTER_ALLOCATIONS,
-    IMDS_LIMITS,
+    INSTANCE_LIMITS,
     OLD_GENERATION_AFTER,
     build,
     build_metadata,
@@ -47,7 +47,7 @@ def main(port: int) -> None:
     instance_id = first("instanceId", b"".join(answer.body))
     listeners = Listeners(
         build_metadata(api, token_key=secrets.token_bytes(32)),
-        lambda answer: HttpListener(reactor, answer, IMDS_LIMITS, speaks_tls=False),
+        lambda answer: HttpListener(reactor, answer, INSTANCE_LIMITS, speaks_tls=False),
         api.world.background,
     )
     listening = socket.socket()

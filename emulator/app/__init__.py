@@ -287,7 +287,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
 
     def door_in_instance(answer: Answer) -> HttpListener:
         told = answered if config.level in ("debug", "trace") else None
-        return HttpListener(reactor, answer, INSTANCE_LIMITS, told, speaks_tls=False)
+        return HttpListener(reactor, answer, INSTANCE_LIMITS, told, turn=turn, speaks_tls=False)
 
     in_instances = {
         METADATA_PORT: Listeners(metadata, door_in_instance, background),
