@@ -23,6 +23,7 @@ from emulator.vm.interface import (
     LaunchSpec,
     ReadsConsole,
     RunsCommands,
+    TakesUserData,
     VMError,
     VMManager,
 )
@@ -204,6 +205,23 @@ class RunsCommandsContract(Contract):
 
         with pytest.raises(VMError):
             self.result_of(manager.run_command(self.spec.instance_id, ["true"], timeout_seconds=5))
+
+
+class TakesUserDataContract(Contract):
+    """Inherit it for a manager that shows guests their user data as a file."""
+
+    def test_a_guest_gets_other_user_data_also_while_it_is_stopped(self, manager: Any) -> None:
+        assert isinstance(manager, TakesUserData)
+        self.result_of(manager.launch(self.spec))
+        self.result_of(manager.stop(self.spec.instance_id, force=False))
+        for user_data in (b"#!/bin/sh\n", None):
+            self.result_of(manager.place_user_data(self.spec.instance_id, user_data))
+
+        assert self.result_of(manager.start(self.spec.instance_id)).running
+
+    def test_a_guest_that_never_was_gets_none(self, manager: Any) -> None:
+        with pytest.raises(VMError):
+            self.result_of(manager.place_user_data(UNKNOWN, b""))
 
 
 class AttachesVolumesContract(Contract):

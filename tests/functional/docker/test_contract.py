@@ -20,6 +20,7 @@ from tests.contracts.vm_manager import (
     HasNetworksContract,
     ReadsConsoleContract,
     RunsCommandsContract,
+    TakesUserDataContract,
     VMManagerContract,
 )
 from tests.fakes.docker_manager import DockerHost
@@ -56,6 +57,7 @@ class TestDockerManager(
     CapturesImagesContract,
     ReadsConsoleContract,
     RunsCommandsContract,
+    TakesUserDataContract,
     AttachesVolumesContract,
     HasNetworksContract,
 ):
