@@ -15,24 +15,24 @@ def open_ports(region: Region, group_ids: Iterable[str]) -> tuple[str, ...]:
     """Return the TCP and UDP ports that the ingress rules of these groups name.
 
     Returns:
-        At most 32, such as ``8080/tcp``. A rule for all ports names none of them.
+        At most 32, such as ``8080/tcp``; a wide range takes what narrow ones leave. A rule
+        for all ports names none of them.
     """
+    rules = [rule for each in group_ids for rule in region[SecurityGroupRule].where(group_id=each)]
+    rules.sort(key=lambda rule: rule.to_port - rule.from_port)
     found: dict[str, None] = {}
-    for group_id in group_ids:
-        for rule in region[SecurityGroupRule].where(group_id=group_id):
-            for port in _ports(rule):
-                found[port] = None
-                if len(found) == MAX_PORTS:
-                    return tuple(found)
+    for rule in rules:
+        for port in _ports(rule):
+            found[port] = None
+            if len(found) == MAX_PORTS:
+                return tuple(found)
     return tuple(found)
 
 
 def _ports(rule: SecurityGroupRule) -> Iterator[str]:
     if rule.is_egress or rule.protocol not in ("tcp", "udp"):
         return
-    first, last = rule.from_port, rule.to_port
-    if first < 1 or (first, last) in ((0, 65535), (1, 65535)):
-        return
-    yield from (
-        f"{port}/{rule.protocol}" for port in range(first, min(last, first + MAX_PORTS) + 1)
-    )
+    first, last = max(rule.from_port, 1), rule.to_port
+    if (first, last) != (1, 65535):
+        ports = range(first, min(last, first + MAX_PORTS) + 1)
+        yield from (f"{port}/{rule.protocol}" for port in ports)

@@ -23,6 +23,7 @@ from emulator.vm.interface import (
     LaunchSpec,
     ReadsConsole,
     RunsCommands,
+    TakesUserData,
     VMError,
     VMManager,
 )
@@ -40,12 +41,14 @@ SPEC = LaunchSpec(
     memento='{"Instance":[]}',
 )
 UNKNOWN = "i-0000000000000000f"
+CAPTURED = "ami-00c0ffee"
 
 
 class Contract:
     """What the contracts share: what is launched, and how to wait."""
 
     spec = SPEC
+    captured = CAPTURED
 
     def result_of(self, work: Coroutine[Deferred[Any], Any, Any]) -> Any:
         """Return what ``work`` comes to; managers that need a reactor override it."""
@@ -153,14 +156,14 @@ class CapturesImagesContract(Contract):
     def test_a_guest_that_never_was_cannot_be_captured(self, manager: Any) -> None:
         with pytest.raises(VMError):
             self.result_of(
-                manager.capture(UNKNOWN, "ami-00c0ffee", "none", reboot=False, record="{}")
+                manager.capture(UNKNOWN, self.captured, "none", reboot=False, record="{}")
             )
 
     def test_an_image_may_be_let_go_twice(self, manager: Any) -> None:
         self.result_of(manager.launch(self.spec))
         reference = self.capture(manager, reboot=False)
         for _ in range(2):
-            self.result_of(manager.delete_image("ami-00c0ffee"))
+            self.result_of(manager.delete_image(self.captured))
 
         self.result_of(manager.terminate(self.spec.instance_id))
         with pytest.raises(VMError):
@@ -169,13 +172,13 @@ class CapturesImagesContract(Contract):
     def capture(self, manager: Any, *, reboot: bool) -> str:
         reference = self.result_of(
             manager.capture(
-                self.spec.instance_id, "ami-00c0ffee", "My image (1)", reboot=reboot, record="{}"
+                self.spec.instance_id, self.captured, "My image (1)", reboot=reboot, record="{}"
             )
         )
         return str(reference)
 
     def spec_of(self, reference: str) -> LaunchSpec:
-        return attrs.evolve(self.spec, image_id="ami-00c0ffee", image_reference=reference)
+        return attrs.evolve(self.spec, image_id=self.captured, image_reference=reference)
 
 
 class ReadsConsoleContract(Contract):
@@ -202,6 +205,23 @@ class RunsCommandsContract(Contract):
 
         with pytest.raises(VMError):
             self.result_of(manager.run_command(self.spec.instance_id, ["true"], timeout_seconds=5))
+
+
+class TakesUserDataContract(Contract):
+    """Inherit it for a manager that shows guests their user data as a file."""
+
+    def test_a_guest_gets_other_user_data_also_while_it_is_stopped(self, manager: Any) -> None:
+        assert isinstance(manager, TakesUserData)
+        self.result_of(manager.launch(self.spec))
+        self.result_of(manager.stop(self.spec.instance_id, force=False))
+        for user_data in (b"#!/bin/sh\n", None):
+            self.result_of(manager.place_user_data(self.spec.instance_id, user_data))
+
+        assert self.result_of(manager.start(self.spec.instance_id)).running
+
+    def test_a_guest_that_never_was_gets_none(self, manager: Any) -> None:
+        with pytest.raises(VMError):
+            self.result_of(manager.place_user_data(UNKNOWN, b""))
 
 
 class AttachesVolumesContract(Contract):

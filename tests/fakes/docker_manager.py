@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -88,14 +88,18 @@ class Hearer(GuestObserver):
 
 
 class DockerHost:
-    """A manager with everything a test wants to see of it."""
+    """A manager with everything a test wants to see of it.
+
+    ``engine`` may also be a real one, then with the real tools.
+    """
 
     def __init__(
         self,
         *,
         namespace: str = "default",
         run: str = "this run",
-        engine: FakeEngine | None = None,
+        engine: Any = None,
+        tools: Callable[[], Tools] = lambda: Tools(b"", "0123456789abcdef0", True),
         settings: dict[str, Any] | None = None,
         stop_for_real: bool = False,
         keep_terminated: bool = False,
@@ -105,14 +109,14 @@ class DockerHost:
         host_ranges: Iterable[str] = (),
     ) -> None:
         threads, own = NoThreads(), Names(namespace, run)
-        self.engine = engine or FakeEngine()
+        self.engine: FakeEngine = engine or FakeEngine()
         self.reactor = FakeReactor()
         self.clock = Clock.starting_at(self.reactor, EPOCH)
         self.background = Background()
         self.namespaces = FakeNamespaces()
-        self.tools = SharedTools(threads, lambda: Tools(b"", "0123456789abcdef0", True), own)
+        self.tools = SharedTools(threads, tools, own)
         connection = Connection(EngineAddress(), threads)
-        connection._engine = self.engine
+        connection._engine = self.engine  # type: ignore[assignment]
         self.manager = DockerManager(
             connection,
             threads,

@@ -26,7 +26,9 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _DATA = "data"
 _FROM, _TO = "/from", "/to"
 # $1 and $2 are files, $3 a size in MiB; what is not there is made, and is zeros.
-_COPY = 'if [ -e "$1" ]; then cp "$1" "$2"; fi; truncate -s "$3"M "$2"'
+_COPY = 'if [ -e "$1" ]; then cp "$1" "$2.part"; mv "$2.part" "$2"; fi; truncate -s "$3"M "$2"'
+# The same for a volume that may have been written to since: it begins with a snapshot once.
+_BEGIN = f'if [ ! -e "$2" ]; then {_COPY}; fi'
 _MAKE = 'truncate -s "$2"M "$1"'
 _REMOVE = 'rm -f "$1"'
 
@@ -70,7 +72,7 @@ class EbsFiles:
                 await self._work(
                     engine,
                     [f"{source}:{_FROM}:ro", f"{target}:{_TO}"],
-                    _COPY,
+                    _COPY if resource_id == disk.volume_id else _BEGIN,
                     [f"{_FROM}/{_DATA}", f"{_TO}/{name}", str(disk.size)],
                 )
                 break

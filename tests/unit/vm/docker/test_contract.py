@@ -10,6 +10,7 @@ from tests.contracts.vm_manager import (
     HasNetworksContract,
     ReadsConsoleContract,
     RunsCommandsContract,
+    TakesUserDataContract,
     VMManagerContract,
 )
 from tests.fakes.docker_manager import DockerHost
@@ -27,6 +28,7 @@ class TestDockerManager(
     CapturesImagesContract,
     ReadsConsoleContract,
     RunsCommandsContract,
+    TakesUserDataContract,
     AttachesVolumesContract,
     HasNetworksContract,
 ):

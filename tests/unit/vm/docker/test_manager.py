@@ -203,6 +203,13 @@ def test_a_guest_that_is_down_runs_nothing(host: DockerHost, state: str) -> None
         result_of(host.manager.run_command(ID, ["true"], timeout_seconds=30))
 
 
+def test_other_user_data_are_in_the_place_of_the_first(host: DockerHost) -> None:
+    result_of(host.manager.place_user_data(ID, b"#!/bin/sh\necho other\n"))
+    files = host.engine.files[host.engine.box(NAME)["Id"]]
+
+    assert files[f"/var/lib/cloud/instances/{ID}/user-data.txt"] == b"#!/bin/sh\necho other\n"
+
+
 # What an earlier run left
 
 
