@@ -52,23 +52,11 @@ class Cloud:
         self.emulator = self._started()
         self.ec2 = self.client()
         self._made_images: list[str] = []
-        self._until_images_are_known()
 
     # The process
 
     def _started(self) -> EmulatorProcess:
         return EmulatorProcess(through=self.through, **self.environ)
-
-    def _until_images_are_known(self) -> None:
-        """Wait for what a test about it does not wait for: see test_images.py."""
-        listed = self.engine("image", "ls", "--format", "{{.Repository}}").split()
-        if self.emulator_has_docker and any(name.startswith("localstack-ec2/") for name in listed):
-            by_tag = [{"Name": "tag:ec2_vm_manager", "Values": ["docker"]}]
-            until(lambda: self.ec2.describe_images(Filters=by_tag)["Images"], bool, 10)
-
-    @property
-    def emulator_has_docker(self) -> bool:
-        return any("VM manager: docker" in line for line in self.emulator.lines)
 
     def client(self, config: Config = ONCE, service: str = "ec2") -> Any:
         """Return another client of the emulator."""
@@ -86,7 +74,6 @@ class Cloud:
         self.environ.update(environ)
         self.emulator = self._started()
         self.ec2 = self.client()
-        self._until_images_are_known()
 
     def close(self) -> None:
         """End every instance and the emulator, and hold it to having left nothing."""

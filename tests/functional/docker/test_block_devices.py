@@ -29,12 +29,7 @@ touch /ebs-mounted/my-test-file
 @pytest.fixture(scope="module")
 def disks(engine: Engine) -> Iterator[Cloud]:
     """An emulator with block devices, whose instances may mount them."""
-    started = Cloud(
-        engine,
-        EC2_MOUNT_BLOCK_DEVICES="1",
-        EC2_DOCKER_FLAGS="--privileged",
-        EC2_EBS_MAX_VOLUME_SIZE="64",
-    )
+    started = Cloud(engine, EC2_MOUNT_BLOCK_DEVICES="1", EC2_EBS_MAX_VOLUME_SIZE="64")
     yield started
     started.close()
 

@@ -116,7 +116,7 @@ def test_the_old_key_pair_does_not_open_a_launch_with_another(
 @pytest.mark.parametrize(
     "name",
     [
-        "packer 2024-01-01T00:00:00Z (test)",
+        "packer 2024-01-01 00.00 (test)",
         "UPPER/Case_Name.v1",
         "[it's] @home - ok",
         "a" * 128,

@@ -17,7 +17,7 @@ from tests.functional.docker.relay import EngineRelay
 from tests.functional.docker.waiting import until
 
 FLAGS = (
-    "--privileged -e GREETING='hello there' --label team=blue --add-host db.internal:10.1.2.3 "
+    "-e GREETING='hello there' --label team=blue --add-host db.internal:10.1.2.3 "
     "--shm-size 128m --ulimit nofile=2048:4096 --cap-add=SYS_PTRACE -v {folder}:/shared:ro "
     "--dns 192.0.2.53"
 )
@@ -51,7 +51,7 @@ def test_flags_reach_the_container(flagged: Cloud, amis: Mapping[str, str]) -> N
     container = flagged.container(instance_id)
     host = container["HostConfig"]
 
-    assert host["Privileged"]
+    assert host["CapAdd"] == ["SYS_PTRACE"]
     assert host["ShmSize"] == 128 * 1024**2
     assert container["Config"]["Labels"]["team"] == "blue"
     assert flagged.inside(instance_id, "echo $GREETING") == "hello there"
@@ -90,10 +90,19 @@ def test_flags_that_mean_nothing_here_stop_the_start(flags: str, named: str) -> 
     assert named in said
 
 
-def test_a_missing_engine_stops_a_start_that_insists_on_docker_or_is_told_of() -> None:
-    said = start_fails(DOCKER_HOST="unix:///nonexistent/docker.sock")
+def test_a_start_that_insists_on_docker_waits_for_its_engine(
+    engine: Engine, amis: Mapping[str, str]
+) -> None:
+    with EngineRelay() as relay:
+        relay.cut()
+        started = Cloud(engine, DOCKER_HOST=relay.address)
+        told = started.logged("the Docker engine does not answer")
+        relay.mend()
+        started.until_image(amis["busybox"])
+        started.terminate(started.run(amis["busybox"]))
+        started.close()
 
-    assert "/nonexistent/docker.sock" in said
+    assert "WARN" in told.string
 
 
 def test_docker_is_what_a_start_chooses_where_an_engine_answers(engine: Engine) -> None:

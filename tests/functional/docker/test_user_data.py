@@ -36,7 +36,8 @@ def multipart(*parts: tuple[str, str]) -> str:
 @pytest.mark.parametrize("image", ["debian", "debian-sshd", "busybox", "cloud-init"])
 def test_a_script_runs_and_is_kept(cloud: Cloud, amis: Mapping[str, str], image: str) -> None:
     instance_id = cloud.run(amis[image], UserData=SHELL)
-    log = cloud.reads(instance_id, LOG, "ran ")
+    # Cloud-init itself takes its time.
+    log = cloud.reads(instance_id, LOG, "ran ", seconds=90 if image == "cloud-init" else 30)
     cloud.reads(instance_id, "/done", "done")
 
     assert "as root" in log
@@ -71,7 +72,6 @@ def test_a_script_runs_where_there_is_only_one_program(
         pytest.param(b"#!/bin/bash -xeu\nset -o pipefail\necho said $((6 * 7))\n", id="bash"),
         pytest.param(gzip.compress(b"#!/bin/sh\necho said $((6 * 7))\n"), id="gzip"),
         pytest.param(base64.b64encode(b"#!/bin/sh\necho said $((6 * 7))\n"), id="base64 twice"),
-        pytest.param(b"#!/bin/sh\r\necho said $((6 * 7))\r\n", id="written on Windows"),
     ],
 )
 def test_whatever_the_script_is_written_in(
