@@ -178,7 +178,9 @@ def _loopback_command(each: Listening) -> str:
 def _allow_ipv6() -> bool:
     """Allow IPv6 on the loopback interface; False where the kernel or the container has none."""
     try:
-        _IPV6_SWITCH.write_text("0", encoding="ascii")
+        # A helper finds it as it has to be, and may not write it.
+        if _IPV6_SWITCH.read_text(encoding="ascii").strip() != "0":
+            _IPV6_SWITCH.write_text("0", encoding="ascii")
     except OSError:
         return False
     return True
