@@ -129,6 +129,7 @@ class Containers(VMManager):
         if found is not None and _is_up(found) and names.key_of(_labels(found)) == spec.key:
             return await self._ready(spec.key, found)
         image = await self._image(engine, spec)
+        spec = attrs.evolve(spec, hostname=await self._hostname(spec))
         for attempt in range(_TRIES - 1):
             try:
                 return await self._launch_once(engine, spec, image)
@@ -136,6 +137,12 @@ class Containers(VMManager):
                 if not _may_pass(error, attempt):
                     raise
         return await self._launch_once(engine, spec, image)
+
+    async def _hostname(self, spec: LaunchSpec) -> str:
+        """Return the name a guest gets: user data may ask for one, and only Docker can give it."""
+        if not spec.user_data:
+            return spec.hostname
+        return await self._threads.run(files.wanted_hostname, spec.user_data) or spec.hostname
 
     async def _image(self, engine: Engine, spec: LaunchSpec) -> Mapping[str, Any]:
         if spec.image_reference is None:
