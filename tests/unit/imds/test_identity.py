@@ -28,7 +28,7 @@ def key() -> SigningKey:
 def inmate(key: SigningKey) -> Inmate:
     client = Launcher()
     instance_id = client.launch(ImageId="ami-df5de72bdb3b", InstanceType="t3.small")
-    return Inmate(client, instance_id, metadata_of(client, signing_key=key))
+    return Inmate(client, instance_id, metadata_of(client, signing_key=lambda: key))
 
 
 def test_the_document_says_what_the_api_says(inmate: Inmate) -> None:

@@ -230,4 +230,5 @@ def test_no_text_of_anybodys_gets_into_a_script(
 
     assert strange == []
     other_family = {4: "icmpv6", 6: "icmp"}[network.version]
-    assert (str(network.network_address) in made) == (protocol != other_family)
+    named = {str(network), str(network.network_address)} & set(re.split(r"[\s,]+", made))
+    assert bool(named) == (protocol != other_family)
