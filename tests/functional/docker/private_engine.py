@@ -1,7 +1,7 @@
 """An engine of a test's own, which may be stopped: in a network namespace, on private folders.
 
 The emulator that uses it runs in the same namespace, since the networks of its containers are
-there. A pair of interfaces lets the test reach both.
+there. A pair of interfaces lets the test reach both, at ``address``.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from ipaddress import IPv4Network
 from pathlib import Path
 from uuid import uuid4
 
 from tests.functional.docker.certificates import write_certificates
 from tests.functional.docker.engine import Engine
 
-# Two addresses of a range that is for tests of network devices (RFC 2544).
-OUTSIDE, INSIDE = "198.18.217.1", "198.18.217.2"
+# A range that is for tests of network devices (RFC 2544); every engine takes four addresses.
+RANGE = IPv4Network("198.18.0.0/15")
 TLS_PORT = 2376
 START_SECONDS = 60
 DISK = "size=256m"
@@ -35,6 +36,8 @@ class PrivateEngine:
         self.certificates = folder / "certificates"
         self._data = folder / "data"
         mark = uuid4().hex[:6]
+        wire = RANGE[int(mark, 16) % (RANGE.num_addresses // 4) * 4]
+        self._outside, self.address = str(wire + 1), str(wire + 2)
         self.namespace = f"lab-{mark}"
         self._wire = f"lab{mark}"
         # Not `ip netns exec`: that hides the cgroups, which are below /sys.
@@ -53,7 +56,7 @@ class PrivateEngine:
 
     def _make_folders(self) -> None:
         self.certificates.mkdir()
-        write_certificates(self.certificates, INSIDE)
+        write_certificates(self.certificates, self.address)
         self._data.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", self._data], check=True)
 
@@ -63,10 +66,10 @@ class PrivateEngine:
             *("link", "add", self._wire, "type", "veth"),
             *("peer", "name", "outside", "netns", self.namespace),
         )
-        ip("addr", "add", f"{OUTSIDE}/30", "dev", self._wire)
+        ip("addr", "add", f"{self._outside}/30", "dev", self._wire)
         ip("link", "set", self._wire, "up")
         for words in (
-            ("addr", "add", f"{INSIDE}/30", "dev", "outside"),
+            ("addr", "add", f"{self.address}/30", "dev", "outside"),
             ("link", "set", "outside", "up"),
             ("link", "set", "lo", "up"),
         ):
@@ -79,7 +82,7 @@ class PrivateEngine:
             self._process = subprocess.Popen(
                 [
                     *(*self.through, "dockerd", f"--host=unix://{self.socket}"),
-                    *(f"--host=tcp://{INSIDE}:{TLS_PORT}", "--tlsverify"),
+                    *(f"--host=tcp://{self.address}:{TLS_PORT}", "--tlsverify"),
                     f"--tlscacert={self.certificates / 'ca.pem'}",
                     f"--tlscert={self.certificates / 'cert.pem'}",
                     f"--tlskey={self.certificates / 'key.pem'}",

@@ -172,18 +172,21 @@ def test_volumes_stay_with_an_instance_over_a_stop(disks: Cloud, amis: Mapping[s
 
 
 def test_a_volume_may_not_be_larger_than_the_setting_says(
-    disks: Cloud, amis: Mapping[str, str]
+    disks: Cloud, amis: Mapping[str, str], instance_id: str
 ) -> None:
+    volume_id = volume(disks, Size=65)
     with pytest.raises(ClientError) as refused:
-        disks.ec2.create_volume(AvailabilityZone="us-east-1a", Size=65)
+        disks.ec2.attach_volume(VolumeId=volume_id, InstanceId=instance_id, Device="/dev/sdj")
     with pytest.raises(ClientError) as refused_launch:
         disks.launch(
             amis["debian"],
             BlockDeviceMappings=[{"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 65}}],
         )
+    disks.ec2.delete_volume(VolumeId=volume_id)
 
     for each in (refused, refused_launch):
-        assert "64" in each.value.response["Error"]["Message"]
+        assert each.value.response["Error"]["Code"] == "InvalidParameterValue"
+        assert "EC2_EBS_MAX_VOLUME_SIZE" in each.value.response["Error"]["Message"]
 
 
 def test_nothing_is_mounted_unless_asked_for(cloud: Cloud, amis: Mapping[str, str]) -> None:

@@ -120,7 +120,6 @@ def test_an_image_that_goes_before_its_launch_is_said_by_docker(
 
     assert shown["StateReason"]["Code"] == "Server.InternalError"
     assert "No such image" in shown["StateReason"]["Message"]
-    assert shown["StateTransitionReason"]
 
 
 def test_a_port_that_is_taken_is_said_by_docker(engine: Engine, amis: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from tests.functional.docker.cloud import Cloud
 from tests.functional.docker.conftest import random_ami_id, with_key
 from tests.functional.docker.engine import Engine
 from tests.functional.docker.keys import Key
-from tests.functional.docker.private_engine import INSIDE, TLS_PORT, PrivateEngine
+from tests.functional.docker.private_engine import TLS_PORT, PrivateEngine
 from tests.functional.docker.waiting import until
 
 
@@ -35,7 +35,7 @@ def cloud(private: PrivateEngine, key: Key) -> Iterator[Cloud]:
     started = Cloud(
         private.engine,
         private.through,
-        GATEWAY_LISTEN=f"{INSIDE}:0",
+        GATEWAY_LISTEN=f"{private.address}:0",
         # This engine reaches no registry, whatever the machine does.
         EC2_DOWNLOAD_DEFAULT_IMAGES="1",
     )
@@ -117,8 +117,8 @@ def test_an_engine_behind_tls_is_asked_with_the_certificates_given(
     started = Cloud(
         private.engine,
         private.through,
-        GATEWAY_LISTEN=f"{INSIDE}:0",
-        DOCKER_HOST=f"tcp://{INSIDE}:{TLS_PORT}",
+        GATEWAY_LISTEN=f"{private.address}:0",
+        DOCKER_HOST=f"tcp://{private.address}:{TLS_PORT}",
         DOCKER_TLS_VERIFY="1",
         DOCKER_CERT_PATH=str(private.certificates),
     )

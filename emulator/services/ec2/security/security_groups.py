@@ -276,6 +276,9 @@ def group_of_request(region: Region, params: Mapping[str, Any]) -> SecurityGroup
             "InvalidParameterCombination",
             "The parameter groupName cannot be used with the parameter groupId",
         )
+    if group_id == DEFAULT:
+        # AWS has no such id; LocalStack's walkthroughs authorize with `--group-id default`.
+        return group_in_default_vpc(region, DEFAULT)
     if group_id:
         return SECURITY_GROUP.find(region, group_id)
     if name:

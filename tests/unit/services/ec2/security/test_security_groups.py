@@ -275,6 +275,24 @@ def test_a_default_vpcs_groups_go_by_name() -> None:
     )
 
 
+def test_the_default_group_of_the_default_vpc_goes_by_its_name_as_an_id() -> None:
+    """Source: the seed documents, "Add rules to your security group"."""
+    groups = Groups(default_vpc=True)
+    groups.client.call(
+        "AuthorizeSecurityGroupIngress",
+        GroupId="default",
+        IpProtocol="tcp",
+        FromPort=8000,
+        ToPort=8000,
+        CidrIp="0.0.0.0/0",
+    )
+
+    (shown,) = groups.client.call("DescribeSecurityGroups", GroupNames=["default"])[
+        "SecurityGroups"
+    ]
+    assert 8000 in [item.get("FromPort") for item in shown["IpPermissions"]]
+
+
 def test_terraform_revokes_the_rule_a_group_is_born_with(groups: Groups) -> None:
     everything = {"IpProtocol": "-1", "FromPort": 0, "ToPort": 0}
     client = groups.client
