@@ -182,7 +182,14 @@ def _docker(
             lambda: secrets.token_hex(8),
         )
     filters = (
-        Enforcement(state, way, clock, background, config.ec2_host_ssh)
+        Enforcement(
+            state,
+            way,
+            clock,
+            background,
+            config.ec2_host_ssh,
+            config.ec2_network_enforcement == "full",
+        )
         if truth.is_enforced
         else None
     )

@@ -91,6 +91,7 @@ class Enforcement(PacketFilters):
         clock: gathers changes and tries again.
         background: owns the visits after changes.
         host_ssh: whether the engine's machine always gets to port 22.
+        subnets: whether network ACLs and routes count besides security groups.
     """
 
     _state: State
@@ -98,6 +99,7 @@ class Enforcement(PacketFilters):
     _clock: Clock
     _background: Background
     _host_ssh: bool = True
+    _subnets: bool = True
     _guards: dict[GuestKey, _Guard] = attrs.field(factory=dict, init=False)
     _stale: dict[GuestKey, None] = attrs.field(factory=dict, init=False)
     _is_due: bool = attrs.field(default=False, init=False)
@@ -154,7 +156,9 @@ class Enforcement(PacketFilters):
         found: list[Wanted] = []
 
         def work_out() -> bytes:
-            ruleset = ruleset_of(home, key.instance_id, self._neighbours(key))
+            ruleset = ruleset_of(
+                home, key.instance_id, self._neighbours(key), subnets=self._subnets
+            )
             found.append(
                 Wanted(
                     interfaces_of(home, key.instance_id), script(ruleset, host_ssh=self._host_ssh)

@@ -25,7 +25,8 @@ from emulator.core.threads import Threads
 from emulator.net.cidrs import known_network
 from emulator.net.interfaces import interfaces_of
 from emulator.net.nft import script
-from emulator.net.ruleset import TCP, Allowed, InterfaceRules, Ruleset, Traffic
+from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset
+from emulator.net.traffic import TCP, Traffic
 from emulator.net.visit import Listening, Visit, definitions, load_filter, perform
 from emulator.state.store import Region, State
 from emulator.vm.interface import GuestKey, Namespaces, VMError

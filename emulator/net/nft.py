@@ -16,17 +16,9 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 
 from emulator.net.cidrs import Network
-from emulator.net.ruleset import (
-    ALL_PORTS,
-    ICMP,
-    ICMPV6,
-    TCP,
-    UDP,
-    Allowed,
-    InterfaceRules,
-    Ruleset,
-    Traffic,
-)
+from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset
+from emulator.net.subnet_rules import AclRule, RouteRule, SubnetRules
+from emulator.net.traffic import ALL_PORTS, ICMP, ICMPV6, TCP, UDP, Traffic
 
 TABLE = "inet ec2_emulator"
 # Whoever does the visit defines them: the numbers of the instance's interfaces, and the
@@ -49,6 +41,7 @@ _NEVER_LEAVES = (
     "ip daddr 169.254.169.254 drop",
     "ip6 daddr fd00:ec2::254 drop",
 )
+_SSH_ANSWERS = f"ip daddr {HOST} tcp sport {SSH} ct state established accept"
 _TIME = "ip daddr 169.254.169.123 udp dport 123 accept"
 
 
@@ -61,14 +54,17 @@ def script(ruleset: Ruleset, *, host_ssh: bool = True) -> str:
     """
     interfaces = ruleset.interfaces
     checked = all(each.source_dest_check for each in interfaces)
+    guarded = any(each.subnet is not None for each in interfaces)
     chains = [
         _chain(
             "arriving",
             (
                 "type filter hook prerouting priority -150; policy drop;",
                 f"iif != {LINKS} accept",
-                "ct state established,related accept",
                 *_OPEN,
+                *((f"ip saddr {HOST} tcp dport {SSH} accept",) if host_ssh else ()),
+                *(("jump acl_in",) if guarded else ()),
+                "ct state established,related accept",
                 *(("fib daddr type != { local, broadcast, multicast } drop",) if checked else ()),
                 f"ip saddr {HOST} goto from_host",
                 *_dispatch(interfaces, "daddr", "in"),
@@ -79,22 +75,23 @@ def script(ruleset: Ruleset, *, host_ssh: bool = True) -> str:
             (
                 "type filter hook postrouting priority 110; policy drop;",
                 f"oif != {LINKS} accept",
-                "ct state established,related accept",
                 *_OPEN,
-                *(("fib saddr type != local drop",) if checked else ()),
                 *_NEVER_LEAVES,
                 _TIME,
+                *((_SSH_ANSWERS,) if host_ssh else ()),
+                *(("jump acl_out", "jump routes") if guarded else ()),
+                "ct state established,related accept",
+                *(("fib saddr type != local drop",) if checked else ()),
                 *_dispatch(interfaces, "saddr", "out"),
             ),
         ),
         _chain(
             "from_host",
-            (
-                *((f"tcp dport {SSH} accept",) if host_ssh else ()),
-                *_dispatch(interfaces, "daddr", "host"),
-            ),
+            _dispatch(interfaces, "daddr", "host"),
         ),
     ]
+    if guarded:
+        chains += _subnet_chains(interfaces)
     for number, each in enumerate(interfaces):
         chains += [
             _chain(f"in_{number}", _rules(each.ingress, "saddr")),
@@ -103,6 +100,40 @@ def script(ruleset: Ruleset, *, host_ssh: bool = True) -> str:
         ]
     # The first line makes the table where there is none, so that deleting it cannot fail.
     return f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{''.join(chains)}}}\n"
+
+
+def _subnet_chains(interfaces: Sequence[InterfaceRules]) -> Iterator[str]:
+    """Yield what stands around interfaces: none of it knows of connections."""
+    yield _chain("acl_in", _dispatch(interfaces, "daddr", "acl_in"))
+    yield _chain("acl_out", _dispatch(interfaces, "saddr", "acl_out"))
+    # The engine's machine is reached whatever the routes say: it is where the guest is.
+    yield _chain("routes", (f"ip daddr {HOST} return", *_dispatch(interfaces, "saddr", "routes")))
+    for number, each in enumerate(interfaces):
+        subnet = each.subnet or SubnetRules((), (), (), ())
+        yield _chain(f"acl_in_{number}", _acl(subnet, subnet.ingress, "saddr"))
+        yield _chain(f"acl_out_{number}", _acl(subnet, subnet.egress, "daddr"))
+        yield _chain(f"routes_{number}", _routes(subnet.routes))
+
+
+def _acl(subnet: SubnetRules, rules: Iterable[AclRule], side: str) -> Iterator[str]:
+    """Yield a network ACL: the engine's machine is outside, and the subnet's own are not asked."""
+    strangers = f"ip {side} != {HOST} "
+    for _, match in _matches(subnet.own, side):
+        yield f"{strangers if match.startswith('ip ') else ''}{match} return"
+    for rule in rules:
+        verdict = "return" if rule.allows else "drop"
+        for family, match in _matches((rule.network,), side):
+            for text in _traffic((rule.traffic,), family):
+                stranger = strangers if match.startswith("ip ") else ""
+                yield " ".join(filter(None, (f"{stranger}{match}", text, verdict)))
+    yield "drop"
+
+
+def _routes(rules: Iterable[RouteRule]) -> Iterator[str]:
+    for rule in rules:
+        for _, match in _matches((rule.network,), "daddr"):
+            yield f"{match} {'return' if rule.leads_there else 'drop'}"
+    yield "drop"
 
 
 def _chain(name: str, lines: Iterable[str]) -> str:

@@ -18,36 +18,12 @@ from emulator.model.security_group import SecurityGroupRule
 from emulator.model.vpc_peering_connection import VpcPeeringConnection
 from emulator.net.cidrs import Network, known_network
 from emulator.net.interfaces import interface_rows
+from emulator.net.subnet_rules import SubnetRules, subnet_rules_of
+from emulator.net.traffic import Traffic, typed_traffic
 from emulator.state.store import Region
 
 Neighbours: TypeAlias = Mapping[str, Region]
 """The same region in other accounts, by account."""
-
-TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
-ALL_PORTS = (0, 65535)
-_NUMBERS: Mapping[str, int | None] = {
-    "-1": None,
-    "tcp": TCP,
-    "udp": UDP,
-    "icmp": ICMP,
-    "icmpv6": ICMPV6,
-}
-_ANY = -1
-
-
-@attrs.frozen
-class Traffic:
-    """A kind of packets.
-
-    Attributes:
-        protocol: its IANA number; None: all.
-        ports: first and last destination port, for TCP and UDP.
-        icmp: type and code, for ICMP and ICMPv6; None: all.
-    """
-
-    protocol: int | None
-    ports: tuple[int, int] | None = None
-    icmp: tuple[int | None, int | None] = (None, None)
 
 
 @attrs.frozen
@@ -71,12 +47,14 @@ class InterfaceRules:
         ingress: rules for packets that arrive; what none of them allows does not.
         egress: rules for packets that leave.
         source_dest_check: whether it is only for packets from or to its instance.
+        subnet: what the network around it lets through; None: everything.
     """
 
     addresses: tuple[Network, ...]
     ingress: tuple[Allowed, ...]
     egress: tuple[Allowed, ...]
     source_dest_check: bool = True
+    subnet: SubnetRules | None = None
 
 
 @attrs.frozen
@@ -90,17 +68,24 @@ class Ruleset:
     interfaces: tuple[InterfaceRules, ...] = ()
 
 
-def ruleset_of(region: Region, instance_id: str, neighbours: Neighbours) -> Ruleset:
-    """Return what an instance's groups allow at this moment.
+def ruleset_of(
+    region: Region, instance_id: str, neighbours: Neighbours, *, subnets: bool = True
+) -> Ruleset:
+    """Return what an instance may send and get at this moment.
 
     Args:
         region: of the instance.
         instance_id: an instance that has no records gets nothing.
         neighbours: whose groups rules may name across peering connections.
+        subnets: whether network ACLs and routes count besides security groups.
     """
     return Ruleset(
         tuple(
-            _interface_rules(region, row, neighbours) for row in interface_rows(region, instance_id)
+            attrs.evolve(
+                _interface_rules(region, row, neighbours),
+                subnet=subnet_rules_of(region, row) if subnets else None,
+            )
+            for row in interface_rows(region, instance_id)
         )
     )
 
@@ -129,14 +114,8 @@ def _allowed(found: Mapping[Traffic, list[Network]]) -> tuple[Allowed, ...]:
 
 def traffic_of(rule: SecurityGroupRule) -> Traffic:
     """Return the packets that a rule is about."""
-    protocol = _NUMBERS[rule.protocol] if rule.protocol in _NUMBERS else int(rule.protocol)
-    if protocol in {TCP, UDP}:
-        return Traffic(protocol, ports=(rule.from_port, rule.to_port))
-    if protocol in {ICMP, ICMPV6}:
-        kind = None if rule.from_port == _ANY else rule.from_port
-        code = None if rule.to_port == _ANY or kind is None else rule.to_port
-        return Traffic(protocol, icmp=(kind, code))
-    return Traffic(protocol)
+    numbers = rule.from_port, rule.to_port
+    return typed_traffic(rule.protocol, numbers, numbers)
 
 
 def _networks(

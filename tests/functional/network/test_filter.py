@@ -16,7 +16,8 @@ import pytest
 
 from emulator.net.cidrs import Network, known_network
 from emulator.net.nft import script
-from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset, Traffic, collapsed
+from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset, collapsed
+from emulator.net.traffic import Traffic
 from emulator.net.visit import definitions
 from tests.functional.network.place import Place
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from emulator.net.cidrs import Network, known_network
-from emulator.net.ruleset import Ruleset, Traffic, ruleset_of
+from emulator.net.ruleset import Ruleset, ruleset_of
+from emulator.net.traffic import Traffic
 from tests.fakes.client import Client
 from tests.fakes.network import new_instance, new_subnet, new_vpc, region_of
 

@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
 from emulator.model.vpc import InternetGateway, Route, RouteTable, RouteTableAssociation
+from emulator.net.routes import attached_vpc, instance_behind, record_of, routes_of, state_of
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.kind import Kind, tag_set
 from emulator.services.ec2.nouns import NOUNS
-from emulator.services.ec2.routing.route_targets import (
-    attached_vpc,
-    instance_behind,
-    record_of,
-    routes_of,
-    state_of,
-)
 from emulator.services.ec2.tags import tags_on_create
 from emulator.services.ec2.vpcs.subnets import SUBNET
 from emulator.services.ec2.vpcs.vpcs import VPC

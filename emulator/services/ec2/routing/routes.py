@@ -10,18 +10,11 @@ import attrs
 from emulator.core.errors import AwsError
 from emulator.model.vpc import Route, RouteTable, Subnet, Vpc
 from emulator.net.cidrs import Network, ipv4_network, ipv6_network, is_within
+from emulator.net.routes import LOCAL, PROPAGATED, attached_vpc, record_of, routes_of
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.nouns import NOUNS
 from emulator.services.ec2.routing.route_tables import ROUTE_TABLE
-from emulator.services.ec2.routing.route_targets import (
-    LOCAL,
-    PROPAGATED,
-    TARGETS,
-    Target,
-    attached_vpc,
-    record_of,
-    routes_of,
-)
+from emulator.services.ec2.routing.route_targets import TARGETS, Target
 from emulator.state.store import Region
 
 if TYPE_CHECKING:
