@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import attrs
 
-from benchmarks import measures, report
+from benchmarks import machines, measures, report
 from benchmarks.servers import EMULATOR, METADATA, ROOT, SERVERS, Server
 
 T = TypeVar("T")
@@ -38,6 +38,8 @@ def main() -> None:
         server.install()
     for server in options.only:
         measure(server, plan, results)
+    if EMULATOR in options.only:
+        measure_machines(options.port, results)
     print(f"\n{report.tables(results)}\n\n{time.perf_counter() - began:.0f} seconds. {where}")
 
     if not options.quick and len(options.only) == len(SERVERS):
@@ -61,6 +63,18 @@ def measure(server: Server, plan: measures.Plan, results: report.Results) -> Non
         results.metadata = {name: said(name, "metadata", measures.metadata, METADATA, plan)}
         results.import_seconds = measures.import_seconds(plan)
         results.memory = said(name, "memory", measures.memory, server, plan)
+
+
+def measure_machines(port: int, results: report.Results) -> None:
+    """Measure launches of containers, where there is a Docker engine."""
+    missing = machines.obstacle()
+    if missing is not None:
+        print(f"docker: left out, {missing}")
+        return
+    print("docker: launches ", end="", flush=True)
+    before = time.perf_counter()
+    results.machines = machines.machines(machines.DOCKER, port, report.LAUNCHES)
+    print(f"({time.perf_counter() - before:.0f} s)")
 
 
 def said(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import statistics
 import subprocess
@@ -230,7 +229,3 @@ def wait_for_banner(address: str) -> None:
         except OSError:
             time.sleep(0.002)
     raise RuntimeError(f"no SSH at {address}")
-
-
-if __name__ == "__main__":
-    print(json.dumps(attrs.asdict(machines(DOCKER, 14567, 10)), indent=2))

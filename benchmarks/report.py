@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
+    from benchmarks.machines import Machines
     from benchmarks.measures import Describes, Memory, Plan
+
+
+# Of one container each, and by hand as many.
+LAUNCHES = 10
 
 
 @attrs.define
@@ -23,6 +28,7 @@ class Results:
         launches: instances launched a second, 100 a call.
         starts: seconds from process start to the first answer.
         metadata: GETs of an instance's metadata a second, with a token.
+        machines: launches of containers, where there is a Docker engine.
         import_seconds: seconds Python needs to import ``twisted.web.server``.
     """
 
@@ -34,6 +40,7 @@ class Results:
     metadata: dict[str, float] = attrs.field(factory=dict)
     import_seconds: float = 0
     memory: Memory | None = None
+    machines: Machines | None = None
 
 
 @attrs.frozen
@@ -98,7 +105,26 @@ def demands(results: Results) -> list[Demand]:
         ratio = results.starts["emulator"] / results.import_seconds
         name = "process start to first answered request"
         found.append(Demand(name, ratio, 3, "× import", at_most=True))
-    return found
+    return [*found, *_of_machines(results.machines)]
+
+
+def _of_machines(machines: Machines | None) -> list[Demand]:
+    if machines is None:
+        return []
+    one = machines.banner_seconds / machines.by_hand_seconds
+    twenty = machines.twenty_seconds / machines.twenty_by_hand_seconds
+    rows = (
+        ("docker manager: RunInstances answered", machines.answer_ms, 30, "ms"),
+        ("docker manager: RunInstances to SSH banner", one, 1.3, "× by hand"),
+        ("docker manager: 20 in one call to all SSH banners", twenty, 1.5, "× by hand"),
+        (
+            "docker manager: DescribeInstances while 20 launch, p99",
+            machines.describe_p99_ms,
+            50,
+            "ms",
+        ),
+    )
+    return [Demand(*row, at_most=True) for row in rows]
 
 
 def against(
@@ -174,6 +200,13 @@ def tables(results: Results) -> str:
             f"{results.memory.per_instance_kib:.1f} KiB more for each mock instance, "
             f"{results.memory.per_described_kib:.1f} KiB once each has been described."
         )
+    if results.machines:
+        found = results.machines
+        parts.append(
+            f"Containers: an instance has SSH {found.banner_seconds:.2f} s after RunInstances, a "
+            f"container run by hand {found.by_hand_seconds:.2f} s after `docker run`; 20 at once "
+            f"{found.twenty_seconds:.1f} s and {found.twenty_by_hand_seconds:.1f} s."
+        )
     if results.import_seconds:
         parts.append(f"`import twisted.web.server` alone: {results.import_seconds:.2f} s.")
     return "\n\n".join(parts)
@@ -199,6 +232,7 @@ def page(results: Results, plan: Plan, where: str) -> str:
         where=where,
         versions=versions.replace("echo ", "echo on Twisted "),
         seconds=f"{plan.seconds:g}",
+        repeats_of_launches=LAUNCHES,
         **attrs.asdict(plan, filter=lambda field, _: field.name != "seconds"),
     )
 
@@ -233,6 +267,10 @@ error fails the run, and so does a describe that does not hold exactly 1,000 ins
   mock instance on loopback; `instance-id` with a session token.
 * **Memory**: growth of VmRSS over {mock_instances:,} instances launched in calls of 1,000
   into one VPC with a /16 subnet, once all are running; then again after describing them all.
+* **Containers**: `benchmarks/machines.py`, an image with sshd; {repeats_of_launches} launches, as
+  many `docker run` with a published port and a fixed address, in turn, each until the first bytes
+  of SSH; medians. Then 20 instances in one call, DescribeInstances being asked all the while, and
+  20 `docker run` at once.
 * **Start**: from before the process exists to the end of its first answer, asked every 2 ms;
   the median of {starts} starts (of moto and ministack 3) after one that warms the file
   cache. The yardstick is
