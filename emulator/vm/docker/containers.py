@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from emulator.vm.docker import files, names
 from emulator.vm.docker.archive import Entry, pack
 from emulator.vm.docker.blocking import Conflict, Engine, EngineError, Missing
 from emulator.vm.docker.connection import Connection
+from emulator.vm.docker.flags import DockerFlags
 from emulator.vm.docker.host_keys import new_host_keys
 from emulator.vm.docker.images import blocking_provide
 from emulator.vm.docker.networks import DockerNetwork, Networks
@@ -179,17 +181,10 @@ class Containers(VMManager):
             # The network or the tools may have been removed by hand: look again next time.
             undo.callback(self.networks.forget, spec.network.vpc_id)
             undo.callback(self._tools.forget)
-            container = await self._threads.run(
-                engine.create, name, config, self.settings.flags.platform
+            found = await self._threads.run(
+                _blocking_start, engine, name, config, archive, self.settings.flags
             )
-            undo.push_async_callback(_undone, self._undo, engine, container, spec.key)
-            await self._threads.run(engine.put, container, archive)
-            for extra in self.settings.flags.networks:
-                await self._threads.run(engine.connect_network, extra, container)
-            await self._threads.run(engine.start, container)
-            found = await self._threads.run(engine.inspect, container)
-            if found is None:
-                raise EngineError(f"the container {name} vanished")
+            undo.push_async_callback(_undone, self._undo, engine, found["Id"], spec.key)
             guest = await self._ready(spec.key, found)
             undo.pop_all()
         _tell(guest)
@@ -366,6 +361,29 @@ def _may_pass(error: EngineError, attempt: int) -> bool:
     # A network that was removed by hand is made again, once.
     removed = isinstance(error, Missing) and attempt == 0
     return removed or any(text in str(error) for text in _PORT_TAKEN)
+
+
+def _blocking_start(
+    engine: Engine, name: str, config: Mapping[str, Any], archive: bytes, flags: DockerFlags
+) -> Mapping[str, Any]:
+    """Create, fill and start a container in one go, and return it; or leave none.
+
+    Each way from a thread to the reactor and back waits for its turn among all launches.
+    """
+    container = engine.create(name, config, flags.platform)
+    try:
+        engine.put(container, archive)
+        for network in flags.networks:
+            engine.connect_network(network, container)
+        engine.start(container)
+        found = engine.inspect(container)
+    except EngineError:
+        with contextlib.suppress(EngineError):
+            engine.remove(container)
+        raise
+    if found is None:
+        raise EngineError(f"the container {name} vanished")
+    return found
 
 
 def _blocking_has_ended(engine: Engine, found: Mapping[str, Any]) -> bool:
