@@ -96,6 +96,20 @@ class EngineAddress:
     environment: Mapping[str, str] = attrs.field(factory=dict)
 
 
+class _Client(docker.APIClient):
+    """A client that checks the engine's certificate with the authority it was given.
+
+    Left to itself, requests prefers whatever REQUESTS_CA_BUNDLE names.
+    """
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """Return what holds for one request."""
+        own = self.verify if verify is None else verify
+        return super().merge_environment_settings(url, proxies, stream, own, cert)
+
+
 @translated
 def connect(address: EngineAddress) -> Engine:
     """Return a connection to an engine that answers.
@@ -104,7 +118,7 @@ def connect(address: EngineAddress) -> Engine:
         Unreachable: it does not, or may not be asked; the message says which.
     """
     settings = kwargs_from_env(environment=dict(address.environment))
-    client: Any = docker.APIClient(
+    client: Any = _Client(
         version="auto", timeout=CONNECT_SECONDS, max_pool_size=CONNECTIONS, **settings
     )
     info = cast("Json", client.info())
@@ -447,7 +461,7 @@ class EventStream:
         """
         settings = kwargs_from_env(environment=dict(self._address.environment))
         try:
-            client = docker.APIClient(version="auto", timeout=TIMEOUT_SECONDS, **settings)
+            client = _Client(version="auto", timeout=TIMEOUT_SECONDS, **settings)
             self._events = client.events(decode=True, filters={"type": ["container", "image"]})
             yield {}
             yield from self._events
