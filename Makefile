@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev-installed
 INSTALLED_FROM := pyproject.toml scripts/venv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check venv lint unit bench changes coverage clean
+.PHONY: help run image test check venv lint unit bench changes coverage clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; \
@@ -16,6 +16,9 @@ help: ## Say what can be made
 run: $(RUNTIME) ## Start the emulator on port 4566, with real instances where there is Docker
 	@if [ -S /var/run/docker.sock ]; then scripts/guest-tools || true; fi
 	@exec $(BIN)/ec2-emulator start
+
+image: ## Build the container image; BASE= names another base than Debian's slim one
+	@BASE='$(BASE)' scripts/image
 
 test: $(DEV) ## Run everything this machine can run, and say what was skipped and why
 	@scripts/test

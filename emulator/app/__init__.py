@@ -48,6 +48,7 @@ from emulator.services.dispatch import Dispatcher
 from emulator.services.registry import SERVICES, imports, prepare_common
 from emulator.state.store import Region, State
 from emulator.vm import registry
+from emulator.vm.docker.own_container import in_container
 from emulator.vm.interface import VMManager
 from emulator.web.admin import Admin
 from emulator.web.api import Api
@@ -276,6 +277,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
             **init_pages(stages.scripts),
         },
         (machines.enforcement.is_enforced, machines.enforcement.reason),
+        in_container=in_container(),
     )
     lines = log.RequestLines(sys.stdout, clock.call_later, clock.epoch_seconds)
 

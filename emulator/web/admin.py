@@ -39,6 +39,7 @@ class Admin:
         more: pages of other parts, by their path below the prefix; for each method, who
             answers.
         enforcement: whether packets are filtered as networks say, and why or why not.
+        in_container: whether the program itself is in a container.
     """
 
     api: Api
@@ -47,6 +48,7 @@ class Admin:
     started_at: datetime
     more: Mapping[str, Mapping[str, Page]] = attrs.field(factory=dict)
     enforcement: tuple[bool, str] = (False, "instances have no machines")
+    in_container: bool = False
     _pages: Mapping[str, Mapping[str, Page]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -84,7 +86,7 @@ class Admin:
                 "version": self.version,
                 "edition": EDITION,
                 "system": f"{platform.system()} {platform.machine()}",
-                "is_docker": False,
+                "is_docker": self.in_container,
                 "server_time_utc": clock.now().strftime("%Y-%m-%dT%H:%M:%S"),
                 "uptime": int(uptime_seconds),
                 "vm_manager": {"name": name, "reason": reason},
