@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import shlex
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -36,6 +37,8 @@ from emulator.web.api import Api
 if TYPE_CHECKING:
     from emulator.services.ec2.images.machine_images import MachineImages
 
+# How long a busy thread keeps the interpreter from the reactor, which everybody waits for.
+SWITCH_SECONDS = 0.001
 # Twenty launches at once, each with one call to the engine under way.
 ENGINE_THREADS = 24
 # As many as Run Command starts at once by default, and some for logins.
@@ -74,6 +77,8 @@ class Machines:
 
         ``on_known`` is called once the records tell of all guests and images there are.
         """
+        if self.pool is not None:
+            sys.setswitchinterval(SWITCH_SECONDS)
         for pool in (self.pool, self.command_pool):
             if pool is not None:
                 pool.start()
