@@ -182,6 +182,10 @@ class Cloud:
         for instance_id in instance_ids:
             self.until_state(instance_id, "terminated")
 
+    def release(self, *instance_ids: str) -> None:
+        """End instances that nobody needs any more; whoever closes the cloud waits for them."""
+        self.ec2.terminate_instances(InstanceIds=list(instance_ids))
+
     def terminate_all(self) -> None:
         """End every instance there is and wait until their containers are gone."""
         ids = [

@@ -86,7 +86,7 @@ def test_the_seeds_walkthrough(disks: Cloud, amis: Mapping[str, str]) -> None:
 
     assert "my-test-file" in until(listed, lambda names: "my-test-file" in names)
     assert disks.inside(instance_id, "stat -c %s /ebs-dev/sda1") == str(10 * MIB)
-    disks.terminate(instance_id)
+    disks.release(instance_id)
 
 
 def test_a_volume_is_a_sparse_file_of_as_many_mib(disks: Cloud, instance_id: str) -> None:
@@ -197,4 +197,4 @@ def test_nothing_is_mounted_unless_asked_for(cloud: Cloud, amis: Mapping[str, st
 
     assert cloud.inside(instance_id, "ls /ebs-dev 2>/dev/null || true") == ""
     assert not cloud.container(instance_id)["HostConfig"]["Privileged"]
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)

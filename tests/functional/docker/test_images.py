@@ -102,7 +102,7 @@ def test_a_short_id_and_podmans_prefix_are_fine(cloud: Cloud, prefix: str) -> No
     instance_id = cloud.run(image_id)
 
     assert cloud.instance(instance_id)["ImageId"] == image_id
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_the_managers_tag_is_kept_from_terraform(cloud: Cloud, amis: Mapping[str
     assert sorted(tags, key=lambda tag: tag["Key"]) == [mine, MANAGER_TAG]
     assert shown["Instances"][0]["Tags"] == [mine]
     assert [tag["Key"] for tag in listed["Tags"]] == ["Name"]
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 def test_the_command_images_lists_amis(cloud: Cloud, amis: Mapping[str, str]) -> None:

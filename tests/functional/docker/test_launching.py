@@ -51,7 +51,7 @@ def test_an_answer_comes_at_once_and_says_pending(cloud: Cloud, amis: Mapping[st
     assert answered < 0.5
     for instance in ids:
         cloud.until_state(instance, "running")
-    cloud.terminate(*ids)
+    cloud.release(*ids)
 
 
 def test_the_container_says_whose_it_is(
@@ -143,7 +143,7 @@ def test_the_type_limits_processors_and_memory(
 
     assert host["Memory"] == memory_mib * MIB
     assert host["NanoCpus"] == min(vcpus, processors) * 10**9
-    cloud.terminate(instance)
+    cloud.release(instance)
 
 
 def test_the_images_own_entrypoint_is_not_run(cloud: Cloud, amis: Mapping[str, str]) -> None:
@@ -152,7 +152,7 @@ def test_the_images_own_entrypoint_is_not_run(cloud: Cloud, amis: Mapping[str, s
     processes = cloud.engine("top", container_name(instance), "-o", "pid,args")
 
     assert "httpd" not in processes
-    cloud.terminate(instance)
+    cloud.release(instance)
 
 
 def test_the_first_process_reaps_orphans(cloud: Cloud, instance_id: str) -> None:
@@ -185,7 +185,7 @@ def test_the_console_shows_what_the_boot_said(cloud: Cloud, amis: Mapping[str, s
 
     shown = until(console, lambda text: "hello from the boot of ip-" in text)
     assert re.search(r"hello from the boot of ip-[0-9-]+", shown)
-    cloud.terminate(instance)
+    cloud.release(instance)
 
 
 def test_an_instance_is_in_its_own_account_and_region(
@@ -229,4 +229,4 @@ def test_at_most_32_ports_are_published(cloud: Cloud, amis: Mapping[str, str]) -
     assert len(bound) == 32
     assert "22/tcp" in bound
     assert "20000/tcp" in bound
-    cloud.terminate(instance)
+    cloud.release(instance)

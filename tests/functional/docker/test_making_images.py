@@ -51,7 +51,7 @@ def test_an_image_of_a_running_instance_has_what_was_written(
     assert cloud.inside(launched, "cat /opt/file") == "written"
     assert cloud.ssh(launched, key, "hostname") == cloud.inside(launched, "hostname")
     assert cloud.inside(launched, "hostname") != cloud.inside(source, "hostname")
-    cloud.terminate(launched)
+    cloud.release(launched)
 
 
 def test_an_instance_is_rebooted_for_its_image_unless_told_not_to(
@@ -66,7 +66,7 @@ def test_an_instance_is_rebooted_for_its_image_unless_told_not_to(
 
     assert "sleep 1000" not in cloud.inside(instance_id, "ps -eo args")
     assert cloud.instance(instance_id)["State"]["Name"] == "running"
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 def test_an_image_of_a_stopped_instance(cloud: Cloud, amis: Mapping[str, str]) -> None:
@@ -79,7 +79,7 @@ def test_an_image_of_a_stopped_instance(cloud: Cloud, amis: Mapping[str, str]) -
     assert cloud.instance(instance_id)["State"]["Name"] == "stopped"
     launched = cloud.run(image_id)
     assert cloud.inside(launched, "cat /file") == "stopped"
-    cloud.terminate(instance_id, launched)
+    cloud.release(instance_id, launched)
 
 
 def test_a_launch_from_a_made_image_is_a_first_boot_with_keys_of_its_own(
@@ -96,7 +96,7 @@ def test_a_launch_from_a_made_image_is_a_first_boot_with_keys_of_its_own(
     assert not keys[0] & keys[1]
     assert not keys[0] & keys[2]
     assert not keys[1] & keys[2]
-    cloud.terminate(launched, plain)
+    cloud.release(launched, plain)
 
 
 def test_the_old_key_pair_does_not_open_a_launch_with_another(
@@ -110,7 +110,7 @@ def test_the_old_key_pair_does_not_open_a_launch_with_another(
     launched = cloud.run(image_id, KeyName=name)
 
     assert cloud.ssh(launched, another, "id -un") == "root"
-    cloud.terminate(launched)
+    cloud.release(launched)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_a_deregistered_image_is_gone_and_what_runs_from_it_is_not(
         "InvalidAMIID.Unavailable",
     )
     assert cloud.instance(launched)["State"]["Name"] == "running"
-    cloud.terminate(launched)
+    cloud.release(launched)
 
 
 def test_a_copied_image_launches_without_its_source(cloud: Cloud, source: str) -> None:

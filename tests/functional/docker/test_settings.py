@@ -58,7 +58,7 @@ def test_flags_reach_the_container(flagged: Cloud, amis: Mapping[str, str]) -> N
     assert "10.1.2.3" in flagged.inside(instance_id, "cat /etc/hosts")
     assert flagged.inside(instance_id, "ulimit -Sn") == "2048"
     assert flagged.inside(instance_id, "cat /shared/file") == "from the host"
-    flagged.terminate(instance_id)
+    flagged.release(instance_id)
 
 
 def test_flags_and_sshd_and_user_data_see_the_environment(
@@ -67,7 +67,7 @@ def test_flags_and_sshd_and_user_data_see_the_environment(
     instance_id = flagged.run(amis["debian"], UserData='#!/bin/sh\necho "said: $GREETING"\n')
 
     flagged.reads(instance_id, "/var/log/cloud-init-output.log", "said: hello there")
-    flagged.terminate(instance_id)
+    flagged.release(instance_id)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_an_image_that_asks_for_its_own_init_gets_it(
     cloud.ec2.start_instances(InstanceIds=[instance_id])
     cloud.until_state(instance_id, "running")
     assert cloud.ssh(instance_id, key, "cat /proc/1/comm") == "systemd"
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 def test_limits_the_managers_tag_and_the_containers_may_go(

@@ -82,7 +82,7 @@ def test_a_client_that_signs_with_sha1_only_may_log_in(
     )
 
     assert said == "in"
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 @pytest.mark.parametrize("image", ["debian-sshd", "debian"])
@@ -139,4 +139,4 @@ def test_an_instance_without_a_key_pair_lets_nobody_in(
 
     assert refused.returncode == 255
     assert "Permission denied" in refused.stderr
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)

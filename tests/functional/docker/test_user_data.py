@@ -44,7 +44,7 @@ def test_a_script_runs_and_is_kept(cloud: Cloud, amis: Mapping[str, str], image:
     assert cloud.engine.inside(instance_id, "cat", placed_at(instance_id)) == SHELL.strip()
     mode = cloud.inside(instance_id, f"stat -c '%a %U' {placed_at(instance_id)}")
     assert mode == "600 root"
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 def test_a_script_runs_where_there_is_only_one_program(
@@ -59,7 +59,7 @@ def test_a_script_runs_where_there_is_only_one_program(
         ).stdout
 
     until(log, lambda text: "from a scratch image" in text)
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_whatever_the_script_is_written_in(
     instance_id = cloud.run(amis["debian-sshd"], UserData=data)
 
     assert "said 42" in cloud.reads(instance_id, LOG, "said 42")
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 def test_several_parts_run_each_as_what_it_is(cloud: Cloud, amis: Mapping[str, str]) -> None:
@@ -93,7 +93,7 @@ def test_several_parts_run_each_as_what_it_is(cloud: Cloud, amis: Mapping[str, s
     log = cloud.reads(instance_id, LOG, "second")
 
     assert log.index("first written") < log.index("second")
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 def test_the_directives_people_use_most_work_without_cloud_init(
@@ -124,6 +124,7 @@ write_files:
   encoding: b64
   content: {base64.b64encode(b"hidden").decode()}
 - path: /opt/app/config.ini
+  permissions: '0640'
   append: true
   content: "port = 80"
 runcmd:
@@ -150,7 +151,7 @@ ntp:
     assert cloud.ssh(instance_id, key, "id -un") == "root"
     said = "\n".join([cloud.inside(instance_id, f"cat {LOG}"), *cloud.emulator.lines])
     assert any("ntp" in line and "not supported" in line for line in said.splitlines())
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 def test_packages_are_installed(cloud: Cloud, amis: Mapping[str, str]) -> None:
@@ -158,7 +159,7 @@ def test_packages_are_installed(cloud: Cloud, amis: Mapping[str, str]) -> None:
     instance_id = cloud.run(amis["debian"], UserData=config)
 
     cloud.reads(instance_id, LOG, "\n42", seconds=90)
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 def test_cloud_init_of_the_image_reads_what_is_meant_for_it(
@@ -177,7 +178,7 @@ def test_cloud_init_of_the_image_reads_what_is_meant_for_it(
     cloud.reads(instance_id, "/version", "cloud-init", seconds=60)
 
     assert cloud.inside(instance_id, "cat /by-cloud-init") == instance_id
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ def test_what_fails_does_not_fail_the_instance(
 
     assert cloud.ssh(instance_id, key, "echo up") == "up"
     assert cloud.instance(instance_id)["State"]["Name"] == "running"
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 def test_a_script_runs_once(cloud: Cloud, amis: Mapping[str, str]) -> None:
@@ -212,7 +213,7 @@ def test_a_script_runs_once(cloud: Cloud, amis: Mapping[str, str]) -> None:
     cloud.ssh_address(instance_id).host_keys()  # the boot is over
 
     assert cloud.inside(instance_id, "cat /runs") == "run"
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)
 
 
 def test_user_data_given_while_stopped_is_placed_at_the_next_start(
@@ -228,4 +229,4 @@ def test_user_data_given_while_stopped_is_placed_at_the_next_start(
 
     cloud.reads(instance_id, placed_at(instance_id), "echo done")
     cloud.reads(instance_id, "/done", "done")
-    cloud.terminate(instance_id)
+    cloud.release(instance_id)

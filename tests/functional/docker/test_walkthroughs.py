@@ -126,11 +126,11 @@ def test_docker_tag_makes_an_ami(cloud: Cloud, shell: Shell) -> None:
     assert until(listed, bool, 5) == [name]
     launched = shell.json("awslocal ec2 run-instances --image-id ami-000001 --count 1")
     instance_id = launched["Instances"][0]["InstanceId"]
-    shell(f"awslocal ec2 wait instance-running --instance-ids {instance_id}")
+    cloud.until_state(instance_id, "running")
     shell(f"docker rmi localstack-ec2/{name}:ami-000001")
     assert until(listed, lambda names: not names, 5) == []
     shell(f"awslocal ec2 terminate-instances --instance-ids {instance_id}")
-    shell(f"awslocal ec2 wait instance-terminated --instance-ids {instance_id}")
+    cloud.until_state(instance_id, "terminated")
 
 
 def test_the_operations_of_the_table(cloud: Cloud, amis: Mapping[str, str], shell: Shell) -> None:
@@ -140,24 +140,24 @@ def test_the_operations_of_the_table(cloud: Cloud, amis: Mapping[str, str], shel
     )
     instance_id = launched["Instances"][0]["InstanceId"]
     status = f"docker inspect -f '{{{{.State.Status}}}}' localstack-ec2.{instance_id}"
-    shell(f"awslocal ec2 wait instance-running --instance-ids {instance_id}")
+    cloud.until_state(instance_id, "running")
     shown = shell.json(f"awslocal ec2 describe-instances --instance-ids {instance_id}")
     instance = shown["Reservations"][0]["Instances"][0]
     assert {"Key": "ec2_vm_manager", "Value": "docker"} in instance["Tags"]
     assert shell(status).strip() == "running"
 
     shell(f"awslocal ec2 stop-instances --instance-ids {instance_id}")
-    shell(f"awslocal ec2 wait instance-stopped --instance-ids {instance_id}")
+    cloud.until_state(instance_id, "stopped")
     assert shell(status).strip() == "paused"
     shell(f"awslocal ec2 start-instances --instance-ids {instance_id}")
-    shell(f"awslocal ec2 wait instance-running --instance-ids {instance_id}")
+    cloud.until_state(instance_id, "running")
     assert shell(status).strip() == "running"
 
     name = f"made-{cloud.namespace}"
     made = shell.json(f"awslocal ec2 create-image --instance-id {instance_id} --name {name}")
     cloud.owns_image(made["ImageId"])
-    shell(f"awslocal ec2 wait image-available --image-ids {made['ImageId']}")
+    cloud.until_image(made["ImageId"])
     assert made["ImageId"] in shell(f"docker images localstack-ec2/{name}")
     shell(f"awslocal ec2 terminate-instances --instance-ids {instance_id}")
-    shell(f"awslocal ec2 wait instance-terminated --instance-ids {instance_id}")
+    cloud.until_state(instance_id, "terminated")
     assert shell(f"docker ps -aq --filter name=localstack-ec2.{instance_id}") == ""
