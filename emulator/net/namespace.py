@@ -27,7 +27,14 @@ from emulator.net.interfaces import interfaces_of
 from emulator.net.nft import script
 from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset
 from emulator.net.traffic import TCP, Traffic
-from emulator.net.visit import Listening, Visit, definitions, load_filter, perform
+from emulator.net.visit import (
+    Listening,
+    Visit,
+    definitions,
+    load_filter,
+    perform,
+    redirects_to,
+)
 from emulator.state.store import Region, State
 from emulator.vm.interface import GuestKey, Namespaces, VMError
 
@@ -37,12 +44,18 @@ T = TypeVar("T")
 # the IPv4 listener, so that one comes last.
 METADATA_PORT = 80
 METADATA_IPV4 = "169.254.169.254"
-METADATA = (Listening("fd00:ec2::254", METADATA_PORT), Listening(METADATA_IPV4, METADATA_PORT))
+# Where it really listens: above what Linux gives to outgoing connections.
+_METADATA_BEHIND = 61080
+METADATA = tuple(
+    Listening(address, METADATA_PORT, _METADATA_BEHIND)
+    for address in ("fd00:ec2::254", METADATA_IPV4)
+)
 # AWS's APIs, for software in an instance; from there the emulator's own address may be out of
 # reach.
 API_PORT = 4566
-API = (Listening(METADATA_IPV4, API_PORT),)
+API = (Listening(METADATA_IPV4, API_PORT, 61566),)
 API_URL = f"http://{METADATA_IPV4}:{API_PORT}"
+_PUBLIC = {each.behind: each.port for each in (*API, *METADATA)}
 _CLONE_NEWNET = 0x40000000
 
 
@@ -146,7 +159,8 @@ class InstanceNamespaces(Namespaces):
             sockets = await self._filters.begin(key, container, pid, visit)
         by_port: dict[int, list[socket.socket]] = {}
         for each in sockets:
-            by_port.setdefault(each.getsockname()[1], []).append(each)
+            port = each.getsockname()[1]
+            by_port.setdefault(_PUBLIC.get(port, port), []).append(each)
         try:
             for port, listeners in self.listeners.items():
                 listeners.adopt(_identity(key), by_port.pop(port, ()))
@@ -217,7 +231,7 @@ def blocking_filter_trial() -> str | None:
         (Allowed(Traffic(TCP, (22, 80)), (known_network("192.0.2.0/24"),)),),
         (Allowed(Traffic(None), (known_network("0.0.0.0/0"), known_network("::/0"))),),
     )
-    text = definitions([1], []) + script(Ruleset((sample, sample)))
+    text = definitions([1], []) + script(Ruleset((sample, sample))) + redirects_to(METADATA)
     try:
         _apart(_leave, lambda: load_filter(text))
     except (OSError, CommandFailed) as error:

@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 
-from emulator.core.process import run_blocking
+from emulator.core.process import CommandFailed, run_blocking
 from emulator.net.announcing import announce
 from emulator.net.interfaces import InterfacePlan, interface_commands
 
@@ -26,20 +26,26 @@ _SIOCGIFHWADDR = 0x8927  # netdevice(7)
 # Of the thread's namespace: /proc/net is that of the process.
 _ROUTES = Path("/proc/thread-self/net/route")
 _IP_FREEBIND = 15  # ip(7); it holds for IPv6, too
+_PORTS = "inet ec2_emulator_ports"
 _IPV6_SWITCH = Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
 
 
 @attrs.frozen
 class Listening:
-    """A TCP socket to open.
+    """A socket to open.
 
     Attributes:
         address: IPv4 or IPv6; it is given to the loopback interface first.
-        port: where it listens.
+        port: where the guest finds it.
+        behind: where it listens instead, if it can, and what is sent to ``port`` is led there;
+            a server of the guest's own for all addresses may have the port then.
+        is_datagram: whether it is for UDP, not TCP.
     """
 
     address: str
     port: int
+    behind: int = 0
+    is_datagram: bool = False
 
     @property
     def family(self) -> socket.AddressFamily:
@@ -100,14 +106,59 @@ def perform(visit: Visit) -> list[socket.socket]:
         loopback = [_loopback_command(each) for each in wanted]
         interfaces = interface_commands(visit.interfaces, _links())
         _run_batch([*dict.fromkeys(loopback), "link set lo up", *interfaces])
-    if visit.packet_filter:
-        load_filter(_definitions(visit.interfaces) + visit.packet_filter)
+    script = _definitions(visit.interfaces) + visit.packet_filter if visit.packet_filter else ""
+    wanted = _load(script, wanted)
     if not visit.are_arranged:
         links = _links()
         for plan in visit.interfaces:
             if plan.mac_address in links:
                 announce(links[plan.mac_address], plan.mac_address, plan.addresses)
     return [_listening(each) for each in wanted]
+
+
+def _load(script: str, wanted: list[Listening]) -> list[Listening]:
+    """Load a filter, and what leads to sockets elsewhere; return the sockets as they are to be.
+
+    Without a filter it may be that nftables is missing, so nothing can be led anywhere.
+
+    Raises:
+        CommandFailed: there is a filter and it could not be loaded.
+    """
+    redirects = redirects_to(wanted)
+    if not script + redirects:
+        return wanted
+    try:
+        load_filter(script + redirects)
+    except CommandFailed:
+        if script:
+            raise
+        return [attrs.evolve(each, behind=0) for each in wanted]
+    return wanted
+
+
+def redirects_to(wanted: Sequence[Listening]) -> str:
+    """Return the script that leads to sockets what is sent to their public ports; pure.
+
+    It is a table of its own, made once: both what the guest sends itself and what comes from
+    containers of its own meets it.
+    """
+    rules = []
+    for each in wanted:
+        address = ipaddress.ip_address(each.address)
+        if each.behind:
+            family, at = ("ip", address) if address.version == 4 else ("ip6", f"[{address}]")
+            protocol = "udp" if each.is_datagram else "tcp"
+            rules.append(
+                f"{family} daddr {address} {protocol} dport {each.port:d} "
+                f"dnat {family} to {at}:{each.behind:d}\n"
+            )
+    if not rules:
+        return ""
+    chains = "".join(
+        f"chain {hook} {{\ntype nat hook {hook} priority -100;\n{''.join(rules)}}}\n"
+        for hook in ("output", "prerouting")
+    )
+    return f"table {_PORTS}\ndelete table {_PORTS}\ntable {_PORTS} {{\n{chains}}}\n"
 
 
 def load_filter(text: str) -> None:
@@ -187,8 +238,8 @@ def _allow_ipv6() -> bool:
 
 
 def _listening(each: Listening) -> socket.socket:
-    kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-    opened = socket.socket(each.family, kind)
+    kind = socket.SOCK_DGRAM if each.is_datagram else socket.SOCK_STREAM
+    opened = socket.socket(each.family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # The one of an emulator that was killed may still be there, held by nobody.
@@ -197,8 +248,9 @@ def _listening(each: Listening) -> socket.socket:
         opened.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         if each.family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.bind((each.address, each.port))
-        opened.listen(_BACKLOG)
+        opened.bind((each.address, each.behind or each.port))
+        if not each.is_datagram:
+            opened.listen(_BACKLOG)
     except OSError:
         opened.close()
         raise

@@ -47,7 +47,7 @@ class FakeWay(Way):
         if self.fails:
             raise VMError("the process is gone")
         self.visits.append((container, pid, visit))
-        self.sockets = [FakeSocket(each.port) for each in visit.listening]
+        self.sockets = [FakeSocket(each.behind or each.port) for each in visit.listening]
         return list(self.sockets)  # type: ignore[arg-type]
 
     async def filter_host(self, script: str) -> None:
@@ -108,8 +108,8 @@ def test_each_port_has_its_listeners(entered: Entered) -> None:
     entered.namespaces.listeners = {80: metadata, API_PORT: api}
     prepare(entered)
 
-    assert [each.getsockname()[1] for each in metadata.adopted[entered.identity]] == [80, 80]
-    assert {each.getsockname()[1] for each in api.adopted[entered.identity]} == {API_PORT}
+    assert [each.getsockname()[1] for each in metadata.adopted[entered.identity]] == [61080] * 2
+    assert {each.getsockname()[1] for each in api.adopted[entered.identity]} == {61566}
     assert not any(each.closed for each in entered.way.sockets)
 
 

@@ -19,7 +19,7 @@ from emulator.net.nft import script
 from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset, ruleset_of
 from emulator.net.subnet_rules import AclRule, RouteRule, SubnetRules
 from emulator.net.traffic import Traffic
-from emulator.net.visit import definitions, gateways
+from emulator.net.visit import Listening, definitions, gateways, redirects_to
 from emulator.state.store import Region
 from tests.fakes.client import Client
 from tests.fakes.network import new_instance, new_subnet, new_vpc, region_of
@@ -288,3 +288,23 @@ def test_no_text_of_anybodys_gets_into_a_script(
     assert strange == []
     other_family = {4: "icmpv6", 6: "icmp"}[network.version]
     assert protocol == other_family or str(network.network_address) in made
+
+
+def test_what_is_sent_to_a_public_port_is_led_to_the_socket_behind() -> None:
+    text = redirects_to(
+        [
+            Listening("fd00:ec2::254", 80, 61080),
+            Listening("169.254.169.253", 53, 61053, is_datagram=True),
+            Listening("169.254.169.254", 4566),
+        ]
+    )
+
+    for hook in ("output", "prerouting"):
+        assert f"type nat hook {hook} priority -100;" in text
+    assert text.count("ip6 daddr fd00:ec2::254 tcp dport 80 dnat ip6 to [fd00:ec2::254]:61080") == 2
+    assert text.count("ip daddr 169.254.169.253 udp dport 53 dnat ip to 169.254.169.253:61053") == 2
+    assert "4566" not in text
+
+
+def test_nothing_is_led_anywhere_where_all_listen_themselves() -> None:
+    assert redirects_to([Listening("169.254.169.254", 80)]) == ""
