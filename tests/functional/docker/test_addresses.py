@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from tests.functional.docker.cloud import Cloud
+from tests.functional.docker.keys import SshAddress
 from tests.functional.docker.waiting import until
 
 HTTP = "python3 -m http.server 80 --bind {address} --directory {directory} >/dev/null 2>&1 &"
@@ -26,6 +27,9 @@ class Network:
 def make_network(cloud: Cloud, cidr: str) -> Network:
     vpc_id = cloud.ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
     subnet = cloud.ec2.create_subnet(VpcId=vpc_id, CidrBlock=cidr)["Subnet"]
+    cloud.ec2.modify_subnet_attribute(
+        SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": True}
+    )
     group = cloud.ec2.create_security_group(GroupName="all", Description="all", VpcId=vpc_id)
     cloud.ec2.authorize_security_group_ingress(
         GroupId=group["GroupId"], IpProtocol="-1", CidrIp="0.0.0.0/0"
@@ -113,13 +117,16 @@ def test_two_vpcs_with_the_same_range_work_at_the_same_time(
 
     seen = [fetched(cloud, caller, address) for caller in callers]
     shown = [cloud.instance(server) for server in servers]
-    public = [instance["PublicIpAddress"] for instance in shown]
+    public = [SshAddress(instance["PublicIpAddress"], 22) for instance in shown]
+    keys = [each.host_keys() for each in public]
 
     assert seen == ["vpc0", "vpc1"]
     assert [instance["PrivateIpAddress"] for instance in shown] == [address, address]
     for server in servers:
         assert f"inet {address}/24" in cloud.inside(server, "ip -4 addr")
-    assert len(set(public)) == 2
+    # From the host each is reached at its own public address.
+    assert public[0].host != public[1].host
+    assert not keys[0] & keys[1]
     cloud.logged(r"10\.218\.0\.0/24")  # which of the two has another range on the host
     cloud.terminate(*servers, *callers)
     for each in networks:
