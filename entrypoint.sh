@@ -97,7 +97,8 @@ case ${1:-start} in
     start)
         check_socket
         check_directories
-        run_boot_scripts "$init/boot.d"
+        directory=$(setting INIT_DIRECTORY)
+        run_boot_scripts "${directory:-$init}/boot.d"
         exec ec2-emulator start
         ;;
     *)

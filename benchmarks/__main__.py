@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import attrs
 
-from benchmarks import machines, measures, report
+from benchmarks import container, machines, measures, report
 from benchmarks.servers import EMULATOR, METADATA, ROOT, SERVERS, Server
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ def main() -> None:
         measure(server, plan, results)
     if EMULATOR in options.only:
         measure_machines(options.port, results)
+        measure_container(plan, results)
     print(f"\n{report.tables(results)}\n\n{time.perf_counter() - began:.0f} seconds. {where}")
 
     if not options.quick and len(options.only) == len(SERVERS):
@@ -74,6 +75,18 @@ def measure_machines(port: int, results: report.Results) -> None:
     print("docker: launches ", end="", flush=True)
     before = time.perf_counter()
     results.machines = machines.machines(machines.DOCKER, port, report.LAUNCHES)
+    print(f"({time.perf_counter() - before:.0f} s)")
+
+
+def measure_container(plan: measures.Plan, results: report.Results) -> None:
+    """Measure the emulator's own container, where there is its image."""
+    missing = container.obstacle()
+    if missing is not None:
+        print(f"container: left out, {missing}")
+        return
+    print("container: size, start, memory ", end="", flush=True)
+    before = time.perf_counter()
+    results.container = container.container(plan.port, plan.starts)
     print(f"({time.perf_counter() - before:.0f} s)")
 
 

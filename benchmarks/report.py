@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
+    from benchmarks.container import Container
     from benchmarks.machines import Machines
     from benchmarks.measures import Describes, Memory, Plan
 
@@ -29,6 +30,7 @@ class Results:
         starts: seconds from process start to the first answer.
         metadata: GETs of an instance's metadata a second, with a token.
         machines: launches of containers, where there is a Docker engine.
+        container: the emulator's own container, where there is its image.
         import_seconds: seconds Python needs to import ``twisted.web.server``.
     """
 
@@ -41,6 +43,7 @@ class Results:
     import_seconds: float = 0
     memory: Memory | None = None
     machines: Machines | None = None
+    container: Container | None = None
 
 
 @attrs.frozen
@@ -105,7 +108,18 @@ def demands(results: Results) -> list[Demand]:
         ratio = results.starts["emulator"] / results.import_seconds
         name = "process start to first answered request"
         found.append(Demand(name, ratio, 3, "× import", at_most=True))
-    return [*found, *_of_machines(results.machines)]
+    return [*found, *_of_machines(results.machines), *_of_container(results.container)]
+
+
+def _of_container(container: Container | None) -> list[Demand]:
+    if container is None:
+        return []
+    rows = (
+        ("container: image on top of its base", container.added_mb, 150, "MB"),
+        ("container: start to first answered request", container.start_seconds, 1.5, "s"),
+        ("container: memory at rest", container.idle_mib, 80, "MiB"),
+    )
+    return [Demand(*row, at_most=True) for row in rows]
 
 
 def _of_machines(machines: Machines | None) -> list[Demand]:
@@ -271,6 +285,9 @@ error fails the run, and so does a describe that does not hold exactly 1,000 ins
   many `docker run` with a published port and a fixed address, in turn, each until the first bytes
   of SSH; medians. Then 20 instances in one call, DescribeInstances being asked all the while, and
   20 `docker run` at once.
+* **The container**: `benchmarks/container.py`, run with the engine's socket as the README does;
+  the start from before `docker run` to the end of the first answer, the median of {starts}; memory
+  as `docker stats` tells it, 15 s after that.
 * **Start**: from before the process exists to the end of its first answer, asked every 2 ms;
   the median of {starts} starts (of moto and ministack 3) after one that warms the file
   cache. The yardstick is

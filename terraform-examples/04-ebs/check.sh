@@ -6,7 +6,7 @@ address=${1:-$(terraform output -raw address)}
 key=${2:-$HOME/.ssh/id_ed25519}
 
 ssh -i "$key" -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
-    -o LogLevel=ERROR "root@$address" sh -eu <<'INSIDE' | grep "kept on the volume"
+    -o LogLevel=ERROR -o ConnectionAttempts=30 "root@$address" sh -eu <<'INSIDE' | grep "kept on the volume"
 device=/ebs-dev/sdf
 mkfs.ext4 -q -F $device
 mkdir -p /mnt/example-04

@@ -6,7 +6,7 @@ address=${1:-$(terraform output -raw address)}
 key=${2:-$HOME/.ssh/id_ed25519}
 
 ssh -i "$key" -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
-    -o LogLevel=ERROR "root@$address" sh -eu <<'INSIDE' | grep '"Code"'
+    -o LogLevel=ERROR -o ConnectionAttempts=30 "root@$address" sh -eu <<'INSIDE' | grep '"Code"'
 url=http://169.254.169.254/latest
 if ! command -v curl >/dev/null; then
     apt-get update >/dev/null

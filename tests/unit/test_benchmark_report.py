@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.container import Container
 from benchmarks.measures import Memory
 from benchmarks.report import Results, demands, table
 
@@ -26,6 +27,16 @@ def test_metadata_is_held_against_the_echo() -> None:
     found = demands(Results(regions={"echo": 200}, metadata={"emulator": 90}))
 
     assert [(each.unit, each.is_met) for each in found] == [("× echo", True)]
+
+
+def test_a_container_that_starts_slowly_is_not_met() -> None:
+    found = demands(Results(container=Container(added_mb=142, start_seconds=1.6, idle_mib=70)))
+
+    assert [(each.unit, each.is_met) for each in found] == [
+        ("MB", True),
+        ("s", False),
+        ("MiB", True),
+    ]
 
 
 def test_columns_line_up() -> None:

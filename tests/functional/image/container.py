@@ -17,7 +17,6 @@ from tests.functional.docker.waiting import until
 
 ROOT = Path(__file__).parents[3]
 SOCKET = "/var/run/docker.sock:/var/run/docker.sock"
-FAULT = re.compile(r"Traceback|\bERROR\b")
 
 
 def quick_start() -> list[str]:
@@ -115,6 +114,8 @@ class ContainerCloud(Cloud):
         return made
 
     def discard(self) -> None:
+        if not self.containers:
+            return  # done
         super().discard()
-        for each in self.containers:
-            each.remove()
+        while self.containers:
+            self.containers.pop().remove()

@@ -26,7 +26,12 @@ def test_ssh_user_data_and_both_metadata_addresses(
     cloud: Cloud, amis: Mapping[str, str], key: Key
 ) -> None:
     user_data = "#!/bin/sh\necho done >/user-data-ran\n"
-    instance_id = cloud.run(amis["debian-sshd"], KeyName="test", UserData=user_data)
+    instance_id = cloud.run(
+        amis["debian-sshd"],
+        KeyName="test",
+        UserData=user_data,
+        MetadataOptions={"HttpProtocolIpv6": "enabled"},
+    )
     instance = cloud.instance(instance_id)
 
     assert cloud.ssh(instance_id, key, "id -un") == "root"
