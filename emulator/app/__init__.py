@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -41,7 +42,8 @@ from emulator.imds.server import Listeners
 from emulator.imds.tokens import KEY_BYTES, Tokens
 from emulator.model.instance import Instance
 from emulator.model.instance_event import InstanceEvent
-from emulator.net.namespace import API_PORT, METADATA_PORT
+from emulator.net.namespace import API_PORT, DNS_PORT, METADATA_PORT
+from emulator.net.resolver import Resolvers, nameservers
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
@@ -65,6 +67,8 @@ if TYPE_CHECKING:
     from emulator.services.ec2.images.machine_images import MachineImages
 
 logger = Logger(namespace="emulator")
+
+_RESOLV_CONF = Path("/etc/resolv.conf")
 
 GRACE_SECONDS = 8.0
 # An engine that does not answer must not keep everybody waiting.
@@ -294,6 +298,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     in_instances = {
         METADATA_PORT: Listeners(metadata, door_in_instance, background),
         API_PORT: Listeners(_ApiInInstances(site), door_in_instance, background),
+        DNS_PORT: Resolvers(state, reactor, _nameservers(), background),
     }
     if machines.namespaces is not None:
         machines.namespaces.listeners = in_instances
@@ -344,6 +349,14 @@ def _listen(
         return listener, listener.listen(parse_addresses(config.gateway_listen))
     except (ValueError, CannotListenError) as error:
         raise StartError(str(error)) from None
+
+
+def _nameservers() -> tuple[str, ...]:
+    """Return whom this machine asks for names."""
+    try:
+        return nameservers(_RESOLV_CONF.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ()
 
 
 def _warm_up(clock: Clock, steps: Iterator[Callable[[], object]]) -> None:

@@ -23,6 +23,7 @@ import attrs
 from emulator.core.process import CommandFailed
 from emulator.core.threads import Threads
 from emulator.net.cidrs import known_network
+from emulator.net.dns_zone import resolver_addresses
 from emulator.net.interfaces import interfaces_of
 from emulator.net.nft import script
 from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset
@@ -55,13 +56,21 @@ METADATA = tuple(
 API_PORT = 4566
 API = (Listening(METADATA_IPV4, API_PORT, 61566),)
 API_URL = f"http://{METADATA_IPV4}:{API_PORT}"
-_PUBLIC = {each.behind: each.port for each in (*API, *METADATA)}
+# The VPC's resolver has another address in each VPC besides.
+DNS_PORT = 53
+_DNS_BEHIND = 61053
+_PUBLIC = {each.behind: each.port for each in (*API, *METADATA)} | {_DNS_BEHIND: DNS_PORT}
 _CLONE_NEWNET = 0x40000000
 
 
 def visit_of(region: Region, instance_id: str) -> Visit:
     """Return what the namespace of an instance is to hold."""
-    return Visit(interfaces_of(region, instance_id), listening=(*API, *METADATA))
+    dns = [
+        Listening(address, DNS_PORT, _DNS_BEHIND, is_datagram)
+        for address in resolver_addresses(region, instance_id)
+        for is_datagram in (True, False)
+    ]
+    return Visit(interfaces_of(region, instance_id), listening=(*API, *dns, *METADATA))
 
 
 class InstanceListeners(Protocol):
@@ -74,6 +83,10 @@ class InstanceListeners(Protocol):
     @abstractmethod
     def close(self, key: tuple[str, str, str]) -> None:
         """Stop serving an instance."""
+
+    @abstractmethod
+    def close_all(self) -> None:
+        """Stop serving anybody."""
 
 
 class PacketFilters(Protocol):

@@ -79,6 +79,8 @@ class LaunchSpec:
         login_user: whom the image expects to log in, besides root.
         public_key: the key pair's OpenSSH public key, if one was named.
         user_data: what the caller gave, decoded.
+        nameservers: addresses of the DNS servers it asks, in order; none: the manager's own.
+        search_domains: where it looks names up that have no dot.
         disks: besides the root disk.
         memento: opaque text that ``describe`` gives back, from which services make the
             instance's records again.
@@ -98,6 +100,8 @@ class LaunchSpec:
     login_user: str = "root"
     public_key: str | None = None
     user_data: bytes | None = None
+    nameservers: tuple[str, ...] = ()
+    search_domains: tuple[str, ...] = ()
     disks: tuple[GuestDisk, ...] = ()
     memento: str = ""
 

@@ -223,7 +223,14 @@ class Containers(VMManager):
             wait_for_namespace=self._namespaces.obstacle() is None,
             stop_signal=stop_signal(place.init),
             init=place.init,
+            resolv_conf=self._resolv_conf(spec),
         )
+
+    def _resolv_conf(self, spec: LaunchSpec) -> str:
+        """Return what a guest is told of DNS: nothing where nobody answers, or flags say else."""
+        if self._namespaces.obstacle() is not None or self.settings.flags.host_config.get("Dns"):
+            return ""
+        return files.resolv_conf(spec.nameservers, spec.search_domains)
 
     # Life
 

@@ -50,6 +50,7 @@ class GuestPlan:
         stop_signal: what Docker sends to stop the container. With SIGPWR the guest's SIGTERM
             to process 1, which is what busybox's ``reboot`` sends, can be told from a stop.
         init: the image's own init, such as ``/sbin/init``, which takes over as process 1.
+        resolv_conf: the lines of ``/etc/resolv.conf``; empty leaves Docker's own.
     """
 
     instance_id: str
@@ -61,6 +62,7 @@ class GuestPlan:
     wait_for_namespace: bool = True
     stop_signal: str = attrs.field(default="SIGTERM", validator=in_(_SIGNALS))
     init: str | None = None
+    resolv_conf: str = ""
 
 
 def entrypoint(instance_id: str) -> list[str]:
@@ -80,6 +82,12 @@ def files(plan: GuestPlan, *, now: float) -> bytes:
     wanted = _steps(plan)
     entries = (*_skeleton(plan), *_identity(plan, wanted), *_user_data(plan, wanted))
     return pack(entries, modified_at=now)
+
+
+def resolv_conf(nameservers: Sequence[str], search: Sequence[str]) -> str:
+    """Return the lines of ``/etc/resolv.conf`` (resolv.conf(5))."""
+    lines = [f"search {' '.join(search)}"] if search and nameservers else []
+    return "\n".join((*lines, *(f"nameserver {each}" for each in nameservers)))
 
 
 def user_data_files(plan: GuestPlan, *, now: float) -> bytes:
@@ -133,6 +141,7 @@ def _variables(plan: GuestPlan, wanted: Steps) -> bytes:
         "wait_for_namespace": "1" if plan.wait_for_namespace else "",
         "stop_signal": str(_SIGNALS[plan.stop_signal]),
         "init": plan.init or "",
+        "resolv_conf": plan.resolv_conf,
         "password_login": {None: "", True: "yes", False: "no"}[wanted.password_login],
         "disable_root": "1" if wanted.disable_root else "",
     }

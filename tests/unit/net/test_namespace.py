@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from emulator.net.namespace import API_PORT, InstanceNamespaces, Way, visit_of
+from emulator.net.namespace import API_PORT, DNS_PORT, InstanceNamespaces, Way, visit_of
 from emulator.net.visit import Visit
 from emulator.vm.interface import GuestKey, VMError
 from tests.fakes.docker_manager import result_of
@@ -98,14 +98,14 @@ def test_a_namespace_gets_the_instances_addresses_and_the_metadata_service(
     visit = visit_of(region_of(entered.client), entered.key.instance_id)
 
     assert visit.interfaces
-    assert {each.port for each in visit.listening} == {80, API_PORT}
+    assert {each.port for each in visit.listening} == {80, API_PORT, DNS_PORT}
     # The guest waits for this one, so it comes when all the others are there.
     assert (visit.listening[-1].address, visit.listening[-1].port) == ("169.254.169.254", 80)
 
 
 def test_each_port_has_its_listeners(entered: Entered) -> None:
-    metadata, api = FakeListeners(), FakeListeners()
-    entered.namespaces.listeners = {80: metadata, API_PORT: api}
+    metadata, api, dns = FakeListeners(), FakeListeners(), FakeListeners()
+    entered.namespaces.listeners = {80: metadata, API_PORT: api, DNS_PORT: dns}
     prepare(entered)
 
     assert [each.getsockname()[1] for each in metadata.adopted[entered.identity]] == [61080] * 2

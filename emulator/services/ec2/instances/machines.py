@@ -17,6 +17,7 @@ from emulator.model.instance_event import InstanceEvent
 from emulator.model.network_interface import NetworkInterface
 from emulator.model.vpc import Vpc
 from emulator.net.dns_names import instance_name
+from emulator.net.dns_zone import FALLBACK, ResolverSettings, resolver_settings
 from emulator.net.publish import open_ports
 from emulator.services.call import World
 from emulator.services.ec2.instances import spot
@@ -65,6 +66,8 @@ def specification(region: Region, launched: Launched, plan: LaunchPlan) -> Launc
     instance = launched.instance
     interface = _primary_of(plan, launched)
     private_ip = interface.private_ips[0] if interface and interface.private_ips else ""
+    vpc = None if interface is None else region[Vpc].get(interface.vpc_id)
+    resolver = ResolverSettings() if vpc is None else resolver_settings(region, vpc)
     return LaunchSpec(
         key=GuestKey(region.account, region.name, instance.id),
         image_id=instance.image_id,
@@ -80,6 +83,8 @@ def specification(region: Region, launched: Launched, plan: LaunchPlan) -> Launc
         login_user=plan.image.login_user,
         public_key=plan.public_key,
         user_data=plan.user_data_bytes,
+        nameservers=(*resolver.servers, *(FALLBACK if resolver.is_provided else ())),
+        search_domains=resolver.search,
         disks=tuple(
             GuestDisk(volume.id, volume.attachment.device, volume.size_gib, volume.snapshot_id)
             for volume in launched.volumes

@@ -12,6 +12,7 @@ from emulator.vm.docker.files import (
     entrypoint,
     files,
     instance_directory,
+    resolv_conf,
     user_data_files,
     wanted_hostname,
 )
@@ -154,3 +155,10 @@ def test_the_instances_directory_is_cloud_inits() -> None:
 def test_the_host_name_that_user_data_want_is_known_before_the_start() -> None:
     assert wanted_hostname(b"#cloud-config\nhostname: web\n") == "web"
     assert wanted_hostname(b"#!/bin/sh\nhostname web\n") is None
+
+
+def test_a_guest_is_told_of_its_resolver_and_of_where_to_search() -> None:
+    assert resolv_conf(["10.0.0.2", "192.0.2.53"], ["ec2.internal", "corp.example"]) == (
+        "search ec2.internal corp.example\nnameserver 10.0.0.2\nnameserver 192.0.2.53"
+    )
+    assert resolv_conf([], ["ec2.internal"]) == ""
