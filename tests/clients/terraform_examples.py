@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -410,3 +413,29 @@ RESOURCES: Mapping[str, list[Resource]] = {
         ),
     ],
 }
+
+# Checked with the AWS CLI alone, by the id of a resource; the others ask instances.
+CHECKS: Mapping[str, str | None] = {
+    "02-vpc": "aws_vpc.main",
+    "03-ami-lookup": None,
+    "06-launch-template": "aws_instance.server",
+    "07-spot": "aws_spot_instance_request.worker",
+    "08-multi-vpc-peering": "aws_vpc_peering_connection.both",
+}
+
+
+def check(example: str, url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run an example's check against an emulator, whatever comes of it."""
+    return subprocess.run(
+        [str(EXAMPLES / example / "check.sh"), *words],
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "AWS_ENDPOINT_URL": url,
+            "AWS_PAGER": "",
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,24 +11,18 @@ import pytest
 from tests.clients.conftest import KEYS
 from tests.clients.emulator_process import EmulatorProcess
 from tests.clients.terraform_examples import (
+    CHECKS,
     EXAMPLES,
     RESOURCES,
     Made,
     apply,
+    check,
     destroy,
     type_of,
 )
 from tests.clients.terraform_provider import TYPES, Aws, exists
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAmtwMGzO81NUWXBCYuZ7CIpcpE8XV59YcQGtBCLUihz"
-# Checked with the AWS CLI alone; the others ask instances.
-CHECKS = {
-    "02-vpc": "aws_vpc.main",
-    "03-ami-lookup": None,
-    "06-launch-template": "aws_instance.server",
-    "07-spot": "aws_spot_instance_request.worker",
-    "08-multi-vpc-peering": "aws_vpc_peering_connection.both",
-}
 
 
 @pytest.fixture
@@ -87,22 +78,6 @@ def test_a_check_passes_on_an_applied_example_and_fails_on_a_destroyed_one(
     assert applied.returncode == 0, applied.stdout + applied.stderr
     assert f"{example}: " in applied.stdout
     assert destroyed.returncode != 0
-
-
-def check(example: str, url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(EXAMPLES / example / "check.sh"), *words],
-        env={
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "AWS_ENDPOINT_URL": url,
-            "AWS_PAGER": "",
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 # What is written down
