@@ -186,17 +186,14 @@ def _docker(
             config.emulator_data_dir / "helpers",
             lambda: secrets.token_hex(8),
         )
-    filters = (
-        Enforcement(
-            state,
-            way,
-            clock,
-            background,
-            config.ec2_host_ssh,
-            config.ec2_network_enforcement == "full",
-        )
-        if truth.is_enforced
-        else None
+    filters = Enforcement(
+        state,
+        way,
+        clock,
+        background,
+        host_ssh=config.ec2_host_ssh,
+        subnets=config.ec2_network_enforcement == "full",
+        filters=truth.is_enforced,
     )
     namespaces = InstanceNamespaces(state, way, filters)
     on_this_machine = socket_path(config.docker_environment)

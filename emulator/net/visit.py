@@ -6,12 +6,13 @@ emulator, or a short-lived helper process, which hands the sockets over a Unix s
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import ipaddress
 import json
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,12 @@ import attrs
 
 from emulator.core.process import CommandFailed, run_blocking
 from emulator.net.announcing import announce
-from emulator.net.interfaces import InterfacePlan, interface_commands
+from emulator.net.interfaces import (
+    InterfacePlan,
+    interface_commands,
+    removal_commands,
+    up_commands,
+)
 
 _BACKLOG = 64
 _SIOCGIFHWADDR = 0x8927  # netdevice(7)
@@ -60,6 +66,7 @@ class Visit:
     Attributes:
         interfaces: the instance's, with their addresses.
         are_arranged: whether an earlier visit made the interfaces so.
+        former: the interfaces as an earlier visit made them, where that is different.
         packet_filter: a script for ``nft -f``, of ``emulator.net.nft``; empty where nothing is
             filtered.
         listening: what is opened, in this order; the last one is the sign for the guest that
@@ -70,6 +77,7 @@ class Visit:
     packet_filter: str = ""
     listening: tuple[Listening, ...] = ()
     are_arranged: bool = False
+    former: tuple[InterfacePlan, ...] = ()
 
     def to_json(self) -> str:
         """Return the visit as a line of text."""
@@ -80,14 +88,19 @@ class Visit:
         """Return the visit that ``to_json`` wrote."""
         given: dict[str, Any] = json.loads(text)
         return cls(
-            tuple(
-                InterfacePlan(each["mac_address"], each["device_index"], tuple(each["addresses"]))
-                for each in given["interfaces"]
-            ),
+            _plans(given["interfaces"]),
             given["packet_filter"],
             tuple(Listening(**each) for each in given["listening"]),
             given["are_arranged"],
+            _plans(given["former"]),
         )
+
+
+def _plans(given: Sequence[Mapping[str, Any]]) -> tuple[InterfacePlan, ...]:
+    return tuple(
+        InterfacePlan(each["mac_address"], each["device_index"], tuple(each["addresses"]))
+        for each in given
+    )
 
 
 def perform(visit: Visit) -> list[socket.socket]:
@@ -102,12 +115,20 @@ def perform(visit: Visit) -> list[socket.socket]:
         OSError: a socket could not be opened.
     """
     wanted = [each for each in visit.listening if each.family == socket.AF_INET or _allow_ipv6()]
+    links = _links()
     if not visit.are_arranged:
         loopback = [_loopback_command(each) for each in wanted]
-        interfaces = interface_commands(visit.interfaces, _links())
+        interfaces = interface_commands(visit.interfaces, links)
         _run_batch([*dict.fromkeys(loopback), "link set lo up", *interfaces])
     script = _definitions(visit.interfaces) + visit.packet_filter if visit.packet_filter else ""
     wanted = _load(script, wanted)
+    # An interface that is new works no sooner than its filter, and what is to go may be gone.
+    ups = [] if visit.are_arranged else up_commands(visit.interfaces, links)
+    if ups:
+        _run_batch(ups)
+    if removals := removal_commands(visit.former, visit.interfaces, links):
+        with contextlib.suppress(CommandFailed):
+            _run_batch(removals, "-force")
     if not visit.are_arranged:
         links = _links()
         for plan in visit.interfaces:
@@ -215,8 +236,8 @@ def _links() -> dict[str, str]:
     return found
 
 
-def _run_batch(commands: Sequence[str]) -> None:
-    run_blocking(("ip", "-batch", "-"), stdin="\n".join(commands).encode() + b"\n")
+def _run_batch(commands: Sequence[str], *options: str) -> None:
+    run_blocking(("ip", *options, "-batch", "-"), stdin="\n".join(commands).encode() + b"\n")
 
 
 def _loopback_command(each: Listening) -> str:
