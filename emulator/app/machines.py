@@ -145,7 +145,8 @@ def enforcement(chosen: registry.Choice, config: Config) -> Truth:
     obstacle = nft_obstacle() if in_container else DirectWay(NoThreads()).filter_obstacle()
     if obstacle is not None:
         return Truth(is_enforced=False, reason=obstacle)
-    return Truth(is_enforced=True, reason="by a packet filter in each instance's network")
+    what = "with network ACLs and routes" if config.ec2_network_enforcement == "full" else "alone"
+    return Truth(is_enforced=True, reason=f"{what}, by a packet filter in each instance's network")
 
 
 def _docker(

@@ -12,7 +12,7 @@ import ipaddress
 import json
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -195,9 +195,10 @@ def _definitions(interfaces: Sequence[InterfacePlan]) -> str:
     """Return what a script is to know of the namespace it is done in."""
     links = _links()
     names = [links[each.mac_address] for each in interfaces if each.mac_address in links]
+    names = names or ["eth0"]
     return definitions(
-        [socket.if_nametoindex(name) for name in names or ("eth0",)],
-        gateways(_ROUTES.read_text(encoding="ascii")),
+        [socket.if_nametoindex(name) for name in names],
+        gateways(_ROUTES.read_text(encoding="ascii"), names),
     )
 
 
@@ -216,14 +217,23 @@ def definitions(links: Sequence[int], hosts: Sequence[ipaddress.IPv4Address]) ->
     )
 
 
-def gateways(routes: str) -> list[ipaddress.IPv4Address]:
-    """Return the gateways of the default routes in the kernel's table: the engine's machine."""
-    found = []
+def gateways(routes: str, links: Collection[str]) -> list[ipaddress.IPv4Address]:
+    """Return the addresses of the engine's machine in the kernel's table of routes.
+
+    They are the gateways of default routes and, as Docker may route by another network, the
+    first address of each network on these links, which is no instance's in any subnet.
+    """
+    found: list[ipaddress.IPv4Address] = []
     for line in routes.splitlines()[1:]:
-        _, destination, gateway, *_ = line.split()
-        if int(destination, 16) == 0 and int(gateway, 16) != 0:
-            found.append(ipaddress.IPv4Address(bytes.fromhex(gateway)[::-1]))
-    return found
+        link, *fields = line.split()
+        destination, gateway, mask = (
+            int.from_bytes(bytes.fromhex(fields[place]), "little") for place in (0, 1, 6)
+        )
+        if destination == 0 and gateway != 0:
+            found.append(ipaddress.IPv4Address(gateway))
+        elif gateway == 0 and mask != 0 and link in links:
+            found.append(ipaddress.IPv4Address(destination + 1))
+    return list(dict.fromkeys(found))
 
 
 def _links() -> dict[str, str]:

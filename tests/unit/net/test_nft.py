@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import re
 from typing import Any
 
@@ -223,13 +222,15 @@ def test_packets_go_where_a_route_leads_and_to_the_engines_machine() -> None:
 def test_a_namespace_defines_its_links_and_its_host() -> None:
     table = (
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n"
-        "eth0\t00000000\t0100090A\t0003\t0\t0\t0\t00000000\n"
+        "eth1\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\n"
+        "eth1\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\n"
         "eth0\t0000090A\t00000000\t0001\t0\t0\t0\t0000FFFF\n"
     )
+    found = gateways(table, ["eth0"])
 
-    assert gateways(table) == [ipaddress.IPv4Address("10.9.0.1")]
-    assert definitions([7, 8], gateways(table)) == (
-        "define links = { 7, 8 }\ndefine host = { 127.0.0.1, 10.9.0.1 }\n"
+    assert [str(each) for each in found] == ["172.17.0.1", "10.9.0.1"]
+    assert definitions([7, 8], found) == (
+        "define links = { 7, 8 }\ndefine host = { 127.0.0.1, 172.17.0.1, 10.9.0.1 }\n"
     )
 
 
