@@ -145,7 +145,8 @@ def enforcement(chosen: registry.Choice, config: Config) -> Truth:
     obstacle = nft_obstacle() if in_container else DirectWay(NoThreads()).filter_obstacle()
     if obstacle is not None:
         return Truth(is_enforced=False, reason=obstacle)
-    return Truth(is_enforced=True, reason="by a packet filter in each instance's network")
+    what = "with network ACLs and routes" if config.ec2_network_enforcement == "full" else "alone"
+    return Truth(is_enforced=True, reason=f"{what}, by a packet filter in each instance's network")
 
 
 def _docker(
@@ -186,17 +187,14 @@ def _docker(
             config.emulator_data_dir / "helpers",
             lambda: secrets.token_hex(8),
         )
-    filters = (
-        Enforcement(
-            state,
-            way,
-            clock,
-            background,
-            config.ec2_host_ssh,
-            config.ec2_network_enforcement == "full",
-        )
-        if truth.is_enforced
-        else None
+    filters = Enforcement(
+        state,
+        way,
+        clock,
+        background,
+        host_ssh=config.ec2_host_ssh,
+        subnets=config.ec2_network_enforcement == "full",
+        filters=truth.is_enforced,
     )
     namespaces = InstanceNamespaces(state, way, filters)
     on_this_machine = socket_path(config.docker_environment)

@@ -1,9 +1,9 @@
-"""Packet filters of instances that run, kept what the records say.
+"""Addresses and packet filters of instances that run, kept what the records say.
 
-A filter is worked out once and is noted as a reader of every record that it came from. A
-change of any of them marks that instance alone; a moment later all that are marked are
-worked out again, and those that turn out otherwise get their new filter, whole, in one
-transaction. Until then, and where that fails, the one before stays in force.
+They are worked out once, and noted as a reader of every record that was read for it. A
+change of any of those marks that instance alone; a moment later all that are marked are
+worked out again, and those that turn out otherwise are visited again. A filter is replaced
+whole, in one transaction; until then, and where that fails, the one before stays in force.
 """
 
 from __future__ import annotations
@@ -92,6 +92,8 @@ class Enforcement(PacketFilters):
         background: owns the visits after changes.
         host_ssh: whether the engine's machine always gets to port 22.
         subnets: whether network ACLs and routes count besides security groups.
+        filters: whether packets are filtered at all; addresses and interfaces are kept true
+            in any case.
     """
 
     _state: State
@@ -100,6 +102,7 @@ class Enforcement(PacketFilters):
     _background: Background
     _host_ssh: bool = True
     _subnets: bool = True
+    _filters: bool = True
     _guards: dict[GuestKey, _Guard] = attrs.field(factory=dict, init=False)
     _stale: dict[GuestKey, None] = attrs.field(factory=dict, init=False)
     _is_due: bool = attrs.field(default=False, init=False)
@@ -156,14 +159,8 @@ class Enforcement(PacketFilters):
         found: list[Wanted] = []
 
         def work_out() -> bytes:
-            ruleset = ruleset_of(
-                home, key.instance_id, self._neighbours(key), subnets=self._subnets
-            )
-            found.append(
-                Wanted(
-                    interfaces_of(home, key.instance_id), script(ruleset, host_ssh=self._host_ssh)
-                )
-            )
+            text = self._script(home, key) if self._filters else ""
+            found.append(Wanted(interfaces_of(home, key.instance_id), text))
             return b""
 
         work: Callable[[], bytes] = work_out
@@ -171,6 +168,10 @@ class Enforcement(PacketFilters):
             work = self._noting(guard, region, work)
         work()
         return found[0]
+
+    def _script(self, home: Region, key: GuestKey) -> str:
+        ruleset = ruleset_of(home, key.instance_id, self._neighbours(key), subnets=self._subnets)
+        return script(ruleset, host_ssh=self._host_ssh)
 
     def _neighbours(self, key: GuestKey) -> dict[str, Region]:
         return {
@@ -228,7 +229,8 @@ class Enforcement(PacketFilters):
 
     async def _visit(self, guard: _Guard, wanted: Wanted) -> None:
         arranged = guard.done is not None and guard.done.interfaces == wanted.interfaces
-        visit = Visit(wanted.interfaces, wanted.packet_filter, are_arranged=arranged)
+        former = () if guard.done is None or arranged else guard.done.interfaces
+        visit = Visit(wanted.interfaces, wanted.packet_filter, are_arranged=arranged, former=former)
         begun = self._clock.seconds()
         try:
             await self._places.acquire()

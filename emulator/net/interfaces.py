@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
@@ -66,15 +66,72 @@ def _plan(region: Region, row: NetworkInterface) -> InterfacePlan:
 def interface_commands(interfaces: Sequence[InterfacePlan], links: Mapping[str, str]) -> list[str]:
     """Return the commands for ``ip -batch`` that make a namespace's interfaces so.
 
+    Interfaces that are made stay down: see ``up_commands``.
+
     Args:
         interfaces: what is to be.
         links: what is: names by MAC addresses.
     """
     commands: list[str] = []
-    taken = set(links.values())
     first = next(
         (links[each.mac_address] for each in interfaces if each.mac_address in links), "eth0"
     )
+    for each, name in _named(interfaces, links, first):
+        if each.mac_address not in links and each.device_index != 0:
+            # The VPC is one wire, so a further interface is a further address on it.
+            commands.append(
+                f"link add link {first} name {name} address {each.mac_address} "
+                "type macvlan mode bridge"
+            )
+        commands += [f"address replace {address} dev {name}" for address in each.addresses]
+    return commands
+
+
+def up_commands(interfaces: Sequence[InterfacePlan], links: Mapping[str, str]) -> list[str]:
+    """Return the commands that let interfaces work that ``interface_commands`` made.
+
+    Args:
+        interfaces: as there.
+        links: as there, before that.
+    """
+    return [
+        f"link set {name} up"
+        for each, name in _named(interfaces, links, "eth0")
+        if each.mac_address not in links and each.device_index != 0
+    ]
+
+
+def removal_commands(
+    former: Sequence[InterfacePlan],
+    interfaces: Sequence[InterfacePlan],
+    links: Mapping[str, str],
+) -> list[str]:
+    """Return the commands that take away what was and is not to be.
+
+    Args:
+        former: what an earlier visit made.
+        interfaces: what is to be.
+        links: what is: names by MAC addresses.
+    """
+    wanted = {each.mac_address: each for each in interfaces}
+    commands: list[str] = []
+    for each in former:
+        name, now = links.get(each.mac_address), wanted.get(each.mac_address)
+        if name is None:
+            continue
+        if now is not None:
+            gone = [address for address in each.addresses if address not in now.addresses]
+            commands += [f"address delete {address} dev {name}" for address in gone]
+        elif each.device_index != 0:
+            commands.append(f"link delete {name}")
+    return commands
+
+
+def _named(
+    interfaces: Sequence[InterfacePlan], links: Mapping[str, str], first: str
+) -> Iterator[tuple[InterfacePlan, str]]:
+    """Yield interfaces with the names that they have, or get."""
+    taken = set(links.values())
     for each in interfaces:
         name = links.get(each.mac_address)
         if name is None and each.device_index == 0:
@@ -83,11 +140,4 @@ def interface_commands(interfaces: Sequence[InterfacePlan], links: Mapping[str, 
             name = f"eth{each.device_index}"
             if name in taken:
                 name = f"ens{each.device_index}"
-            # The VPC is one wire, so a further interface is a further address on it.
-            commands.append(
-                f"link add link {first} name {name} address {each.mac_address} "
-                "type macvlan mode bridge"
-            )
-            commands.append(f"link set {name} up")
-        commands += [f"address replace {address} dev {name}" for address in each.addresses]
-    return commands
+        yield each, name

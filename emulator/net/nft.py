@@ -41,6 +41,15 @@ _NEVER_LEAVES = (
     "ip daddr 169.254.169.254 drop",
     "ip6 daddr fd00:ec2::254 drop",
 )
+# "Security group connection tracking": a connection that both directions' rules allow for
+# everybody anyway is not tracked, and ends with its rule; others outlive theirs. The mark is
+# that of the tracked ones.
+_MARK = "0x40000000"
+_KNOWN = (
+    f"ct state established ct mark and {_MARK} != 0 accept",
+    "ct state related accept",
+)
+_TRACKED = (f"ct state new ct mark set ct mark or {_MARK}", "accept")
 _SSH_ANSWERS = f"ip daddr {HOST} tcp sport {SSH} ct state established accept"
 _TIME = "ip daddr 169.254.169.123 udp dport 123 accept"
 
@@ -64,7 +73,7 @@ def script(ruleset: Ruleset, *, host_ssh: bool = True) -> str:
                 *_OPEN,
                 *((f"ip saddr {HOST} tcp dport {SSH} accept",) if host_ssh else ()),
                 *(("jump acl_in",) if guarded else ()),
-                "ct state established,related accept",
+                *_KNOWN,
                 *(("fib daddr type != { local, broadcast, multicast } drop",) if checked else ()),
                 f"ip saddr {HOST} goto from_host",
                 *_dispatch(interfaces, "daddr", "in"),
@@ -80,7 +89,7 @@ def script(ruleset: Ruleset, *, host_ssh: bool = True) -> str:
                 _TIME,
                 *((_SSH_ANSWERS,) if host_ssh else ()),
                 *(("jump acl_out", "jump routes") if guarded else ()),
-                "ct state established,related accept",
+                *_KNOWN,
                 *(("fib saddr type != local drop",) if checked else ()),
                 *_dispatch(interfaces, "saddr", "out"),
             ),
@@ -90,13 +99,14 @@ def script(ruleset: Ruleset, *, host_ssh: bool = True) -> str:
             _dispatch(interfaces, "daddr", "host"),
         ),
     ]
+    chains.append(_chain("tracked", _TRACKED))
     if guarded:
         chains += _subnet_chains(interfaces)
     for number, each in enumerate(interfaces):
         chains += [
-            _chain(f"in_{number}", _rules(each.ingress, "saddr")),
-            _chain(f"out_{number}", _rules(each.egress, "daddr")),
-            _chain(f"host_{number}", _rules_for_host(each.ingress)),
+            _chain(f"in_{number}", _rules(each.ingress, "saddr", each.egress)),
+            _chain(f"out_{number}", _rules(each.egress, "daddr", each.ingress)),
+            _chain(f"host_{number}", _rules_for_host(each.ingress, each.egress)),
         ]
     # The first line makes the table where there is none, so that deleting it cannot fail.
     return f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{''.join(chains)}}}\n"
@@ -123,7 +133,7 @@ def _acl(subnet: SubnetRules, rules: Iterable[AclRule], side: str) -> Iterator[s
     for rule in rules:
         verdict = "return" if rule.allows else "drop"
         for family, match in _matches((rule.network,), side):
-            for text in _traffic((rule.traffic,), family):
+            for text, _ in _traffic((rule.traffic,), family):
                 stranger = strangers if match.startswith("ip ") else ""
                 yield " ".join(filter(None, (f"{stranger}{match}", text, verdict)))
     yield "drop"
@@ -161,26 +171,58 @@ def _dispatch(interfaces: Sequence[InterfaceRules], side: str, chain: str) -> It
         yield f"goto {chain}_0"
 
 
-def _rules(allowed: Iterable[Allowed], side: str) -> Iterator[str]:
+def _rules(allowed: Iterable[Allowed], side: str, opposite: Sequence[Allowed]) -> Iterator[str]:
     for networks, kinds in _by_networks(allowed).items():
         for family, match in _matches(networks, side):
-            for text in _traffic(kinds, family):
-                yield " ".join(filter(None, (match, text, "accept")))
+            answered = _answered(opposite, family) if match.startswith("meta") else frozenset()
+            for text, protocol in _traffic(kinds, family):
+                yield from _verdicts(match, text, protocol, answered)
 
 
-def _rules_for_host(allowed: Iterable[Allowed]) -> Iterator[str]:
+def _rules_for_host(allowed: Iterable[Allowed], opposite: Sequence[Allowed]) -> Iterator[str]:
     """Yield the rules that let in the engine's machine.
 
     It is no part of the VPC, although its address there looks so: for it there are only the
     rules for all of IPv4.
     """
-    kinds = [
-        each.traffic
-        for each in allowed
-        if any(network.version == 4 and network.prefixlen == 0 for network in each.networks)
-    ]
-    for text in _traffic(kinds, "ip"):
-        yield " ".join(filter(None, (text, "accept")))
+    kinds = [each.traffic for each in allowed if _is_for_all(each, 4)]
+    for text, protocol in _traffic(kinds, "ip"):
+        yield from _verdicts("", text, protocol, _answered(opposite, "ip"))
+
+
+def _verdicts(
+    match: str, text: str, protocol: int | None, answered: frozenset[int]
+) -> Iterator[str]:
+    """Yield what becomes of packets: those of connections that are not tracked come first.
+
+    Args:
+        match: whose packets.
+        text: which of them.
+        protocol: theirs; None: any.
+        answered: protocols of connections that are not tracked.
+    """
+    if protocol is None:
+        for each in sorted(answered):
+            yield " ".join(filter(None, (match, f"meta l4proto {each}", "accept")))
+    verdict = "accept" if protocol in answered else "goto tracked"
+    yield " ".join(filter(None, (match, text, verdict)))
+
+
+def _answered(opposite: Iterable[Allowed], family: str) -> frozenset[int]:
+    """Return the protocols whose answers may go to everybody, at any port."""
+    found: set[int] = set()
+    for each in opposite:
+        traffic = each.traffic
+        if _is_for_all(each, 4 if family == "ip" else 6):
+            if traffic.protocol is None:
+                return frozenset((TCP, UDP))
+            if traffic.ports == ALL_PORTS:
+                found.add(traffic.protocol)
+    return frozenset(found)
+
+
+def _is_for_all(allowed: Allowed, version: int) -> bool:
+    return any(each.version == version and each.prefixlen == 0 for each in allowed.networks)
 
 
 def _by_networks(allowed: Iterable[Allowed]) -> dict[tuple[Network, ...], list[Traffic]]:
@@ -206,23 +248,23 @@ def _network(network: Network) -> str:
     return str(network)
 
 
-def _traffic(kinds: Iterable[Traffic], family: str) -> Iterator[str]:
-    """Yield what matches these kinds of packets: ports of one protocol together."""
+def _traffic(kinds: Iterable[Traffic], family: str) -> Iterator[tuple[str, int | None]]:
+    """Yield what matches these kinds of packets, with their protocol: its ports together."""
     ports: dict[int, list[tuple[int, int]]] = {}
-    others: dict[str, None] = {}
+    others: dict[str, int] = {}
     for kind in kinds:
         if kind.protocol is None:
-            yield ""
+            yield "", None
             return
         if kind.ports is not None:
             ports.setdefault(kind.protocol, []).append(kind.ports)
         elif kind.protocol not in {ICMP, ICMPV6}:
-            others[f"meta l4proto {kind.protocol}"] = None
+            others[f"meta l4proto {kind.protocol}"] = kind.protocol
         elif kind.protocol == (ICMP if family == "ip" else ICMPV6):
-            others[_icmp(kind)] = None
+            others[_icmp(kind)] = kind.protocol
     for protocol, ranges in ports.items():
-        yield _ports(protocol, ranges)
-    yield from others
+        yield _ports(protocol, ranges), protocol
+    yield from others.items()
 
 
 def _ports(protocol: int, ranges: Iterable[tuple[int, int]]) -> str:

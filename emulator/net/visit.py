@@ -6,12 +6,13 @@ emulator, or a short-lived helper process, which hands the sockets over a Unix s
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import ipaddress
 import json
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,12 @@ import attrs
 
 from emulator.core.process import CommandFailed, run_blocking
 from emulator.net.announcing import announce
-from emulator.net.interfaces import InterfacePlan, interface_commands
+from emulator.net.interfaces import (
+    InterfacePlan,
+    interface_commands,
+    removal_commands,
+    up_commands,
+)
 
 _BACKLOG = 64
 _SIOCGIFHWADDR = 0x8927  # netdevice(7)
@@ -60,6 +66,7 @@ class Visit:
     Attributes:
         interfaces: the instance's, with their addresses.
         are_arranged: whether an earlier visit made the interfaces so.
+        former: the interfaces as an earlier visit made them, where that is different.
         packet_filter: a script for ``nft -f``, of ``emulator.net.nft``; empty where nothing is
             filtered.
         listening: what is opened, in this order; the last one is the sign for the guest that
@@ -70,6 +77,7 @@ class Visit:
     packet_filter: str = ""
     listening: tuple[Listening, ...] = ()
     are_arranged: bool = False
+    former: tuple[InterfacePlan, ...] = ()
 
     def to_json(self) -> str:
         """Return the visit as a line of text."""
@@ -80,14 +88,19 @@ class Visit:
         """Return the visit that ``to_json`` wrote."""
         given: dict[str, Any] = json.loads(text)
         return cls(
-            tuple(
-                InterfacePlan(each["mac_address"], each["device_index"], tuple(each["addresses"]))
-                for each in given["interfaces"]
-            ),
+            _plans(given["interfaces"]),
             given["packet_filter"],
             tuple(Listening(**each) for each in given["listening"]),
             given["are_arranged"],
+            _plans(given["former"]),
         )
+
+
+def _plans(given: Sequence[Mapping[str, Any]]) -> tuple[InterfacePlan, ...]:
+    return tuple(
+        InterfacePlan(each["mac_address"], each["device_index"], tuple(each["addresses"]))
+        for each in given
+    )
 
 
 def perform(visit: Visit) -> list[socket.socket]:
@@ -102,12 +115,20 @@ def perform(visit: Visit) -> list[socket.socket]:
         OSError: a socket could not be opened.
     """
     wanted = [each for each in visit.listening if each.family == socket.AF_INET or _allow_ipv6()]
+    links = _links()
     if not visit.are_arranged:
         loopback = [_loopback_command(each) for each in wanted]
-        interfaces = interface_commands(visit.interfaces, _links())
+        interfaces = interface_commands(visit.interfaces, links)
         _run_batch([*dict.fromkeys(loopback), "link set lo up", *interfaces])
     script = _definitions(visit.interfaces) + visit.packet_filter if visit.packet_filter else ""
     wanted = _load(script, wanted)
+    # An interface that is new works no sooner than its filter, and what is to go may be gone.
+    ups = [] if visit.are_arranged else up_commands(visit.interfaces, links)
+    if ups:
+        _run_batch(ups)
+    if removals := removal_commands(visit.former, visit.interfaces, links):
+        with contextlib.suppress(CommandFailed):
+            _run_batch(removals, "-force")
     if not visit.are_arranged:
         links = _links()
         for plan in visit.interfaces:
@@ -174,9 +195,10 @@ def _definitions(interfaces: Sequence[InterfacePlan]) -> str:
     """Return what a script is to know of the namespace it is done in."""
     links = _links()
     names = [links[each.mac_address] for each in interfaces if each.mac_address in links]
+    names = names or ["eth0"]
     return definitions(
-        [socket.if_nametoindex(name) for name in names or ("eth0",)],
-        gateways(_ROUTES.read_text(encoding="ascii")),
+        [socket.if_nametoindex(name) for name in names],
+        gateways(_ROUTES.read_text(encoding="ascii"), names),
     )
 
 
@@ -195,14 +217,23 @@ def definitions(links: Sequence[int], hosts: Sequence[ipaddress.IPv4Address]) ->
     )
 
 
-def gateways(routes: str) -> list[ipaddress.IPv4Address]:
-    """Return the gateways of the default routes in the kernel's table: the engine's machine."""
-    found = []
+def gateways(routes: str, links: Collection[str]) -> list[ipaddress.IPv4Address]:
+    """Return the addresses of the engine's machine in the kernel's table of routes.
+
+    They are the gateways of default routes and, as Docker may route by another network, the
+    first address of each network on these links, which is no instance's in any subnet.
+    """
+    found: list[ipaddress.IPv4Address] = []
     for line in routes.splitlines()[1:]:
-        _, destination, gateway, *_ = line.split()
-        if int(destination, 16) == 0 and int(gateway, 16) != 0:
-            found.append(ipaddress.IPv4Address(bytes.fromhex(gateway)[::-1]))
-    return found
+        link, *fields = line.split()
+        destination, gateway, mask = (
+            int.from_bytes(bytes.fromhex(fields[place]), "little") for place in (0, 1, 6)
+        )
+        if destination == 0 and gateway != 0:
+            found.append(ipaddress.IPv4Address(gateway))
+        elif gateway == 0 and mask != 0 and link in links:
+            found.append(ipaddress.IPv4Address(destination + 1))
+    return list(dict.fromkeys(found))
 
 
 def _links() -> dict[str, str]:
@@ -215,8 +246,8 @@ def _links() -> dict[str, str]:
     return found
 
 
-def _run_batch(commands: Sequence[str]) -> None:
-    run_blocking(("ip", "-batch", "-"), stdin="\n".join(commands).encode() + b"\n")
+def _run_batch(commands: Sequence[str], *options: str) -> None:
+    run_blocking(("ip", *options, "-batch", "-"), stdin="\n".join(commands).encode() + b"\n")
 
 
 def _loopback_command(each: Listening) -> str:

@@ -246,6 +246,26 @@ def test_a_connection_outlives_the_rule_that_let_it_in(stage: Stage) -> None:
         assert stream.recv(100) == b"still there"
 
 
+def test_a_connection_that_is_not_tracked_ends_with_its_rule(stage: Stage) -> None:
+    """Everybody may come, and everything may go back: AWS does not track that."""
+    everything = {"IpProtocol": "-1", "IpRanges": EVERYBODY["IpRanges"]}
+    http = {**everything, "IpProtocol": "tcp", "FromPort": 8000, "ToPort": 8000}
+    stage.change("authorize", egress=True, **everything)
+    stage.change("authorize", egress=False, **http)
+    until(lambda: stage.open.place.tcp(stage.guarded.address), bool, PATIENCE_SECONDS)
+    with stage.open.place.connected(stage.guarded.address) as stream:
+        assert stream.recv(2) == b"hi"
+        stream.sendall(b"there")
+        assert stream.recv(100) == b"there"
+        stage.change("revoke", egress=False, **http)
+        until(lambda: stage.open.place.tcp(stage.guarded.address), lambda seen: not seen)
+        stream.sendall(b"still there")
+
+        with pytest.raises(TimeoutError):
+            stream.recv(100)
+    stage.change("revoke", egress=True, **everything)
+
+
 def test_the_machine_is_a_stranger_but_for_ssh(stage: Stage, key: Key) -> None:
     port = stage.guarded.ports["8000/tcp"]
     http = {"IpProtocol": "tcp", "FromPort": 8000, "ToPort": 8000}

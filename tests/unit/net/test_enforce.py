@@ -120,7 +120,7 @@ def test_a_rule_reaches_the_instances_of_its_group_alone(lab: Lab) -> None:
     ((container, visit),) = lab.ec2.turn(GATHER_SECONDS) or lab.way.visits
 
     assert container == lab.ids[1]
-    assert "tcp dport { 80 } accept" in visit.packet_filter
+    assert "tcp dport { 80 } goto tracked" in visit.packet_filter
     assert visit.listening == ()
     assert visit.are_arranged
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.net.interfaces import InterfacePlan, interface_commands, interfaces_of
+from emulator.net.interfaces import (
+    InterfacePlan,
+    interface_commands,
+    interfaces_of,
+    removal_commands,
+    up_commands,
+)
 from emulator.net.publish import MAX_PORTS, open_ports
 from tests.fakes.launcher import Launcher
 from tests.fakes.network import region_of
@@ -83,7 +89,6 @@ def test_a_further_interface_is_made_on_the_first_ones_wire() -> None:
     assert interface_commands([FIRST, SECOND], {"02:00:00:00:00:01": "eth0"}) == [
         "address replace 172.31.0.10/16 dev eth0",
         "link add link eth0 name eth1 address 02:00:00:00:00:02 type macvlan mode bridge",
-        "link set eth1 up",
         "address replace 172.31.0.11/16 dev eth1",
     ]
 
@@ -172,3 +177,22 @@ def test_a_wide_range_leaves_room_for_ports_that_are_named(client: Launcher) -> 
 
 def test_groups_that_are_not_there_open_nothing(client: Launcher) -> None:
     assert open_ports(region_of(client), ["sg-0123456789abcdef0"]) == ()
+
+
+def test_a_new_interface_works_when_all_else_is_ready() -> None:
+    links = {"02:00:00:00:00:01": "eth0"}
+
+    assert not any(" up" in line for line in interface_commands([FIRST, SECOND], links))
+    assert up_commands([FIRST, SECOND], links) == ["link set eth1 up"]
+    assert up_commands([FIRST, SECOND], {**links, SECOND.mac_address: "eth1"}) == []
+
+
+def test_what_is_not_to_be_any_more_is_taken_away() -> None:
+    links = {FIRST.mac_address: "eth0", SECOND.mac_address: "eth1"}
+    poorer = InterfacePlan(FIRST.mac_address, 0, ())
+
+    assert removal_commands([FIRST, SECOND], [poorer], links) == [
+        *(f"address delete {address} dev eth0" for address in FIRST.addresses),
+        "link delete eth1",
+    ]
+    assert removal_commands([FIRST, SECOND], [FIRST, SECOND], links) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import re
 from typing import Any
 
@@ -41,6 +40,7 @@ def chain(text: str, name: str) -> list[str]:
     return [line.strip() for line in found[1].splitlines()]
 
 
+KNOWN = "ct state established ct mark and 0x40000000 != 0 accept"
 V4, V6 = "192.0.2.0/24", "2001:db8::/64"
 TRAFFIC = [
     (Traffic(6, (80, 80)), "tcp dport { 80 }", "tcp dport { 80 }"),
@@ -76,7 +76,7 @@ def test_every_protocol_from_every_kind_of_source(
     peer_v6: str | None,
 ) -> None:
     wanted = [
-        " ".join(filter(None, (peer, what, "accept")))
+        " ".join(filter(None, (peer, what, "goto tracked")))
         for peer, what in ((peer_v4, v4), (peer_v6, v6))
         if peer is not None and what is not None
     ]
@@ -90,7 +90,7 @@ def test_egress_looks_at_the_destination() -> None:
     only = interface(egress=(allowed(Traffic(6, (443, 443)), V4),))
 
     assert chain(script(Ruleset((only,))), "out_0") == [
-        f"ip daddr {{ {V4} }} tcp dport {{ 443 }} accept"
+        f"ip daddr {{ {V4} }} tcp dport {{ 443 }} goto tracked"
     ]
 
 
@@ -104,8 +104,8 @@ def test_ports_for_the_same_sources_are_one_rule() -> None:
     )
 
     assert chain(script(Ruleset((interface(*rules),))), "in_0") == [
-        f"ip saddr {{ {V4} }} tcp dport {{ 80-101, 443 }} accept",
-        f"ip saddr {{ {V4} }} udp dport {{ 53 }} accept",
+        f"ip saddr {{ {V4} }} tcp dport {{ 80-101, 443 }} goto tracked",
+        f"ip saddr {{ {V4} }} udp dport {{ 53 }} goto tracked",
     ]
 
 
@@ -121,9 +121,49 @@ def test_established_connections_pass_both_gates_and_strangers_none() -> None:
     text = script(Ruleset((interface(),)))
 
     for name in ("arriving", "leaving"):
-        assert "ct state established,related accept" in chain(text, name)
+        assert KNOWN in chain(text, name)
     assert chain(text, "arriving")[-1] == "goto in_0"
     assert chain(text, "in_0") == []
+
+
+EVERYBODY = ("0.0.0.0/0", "::/0")
+
+
+def test_what_everybody_may_do_in_both_directions_is_not_tracked() -> None:
+    http, ping, all_of_it = Traffic(6, (80, 80)), Traffic(1, icmp=(8, 0)), Traffic(None)
+    rules = interface(
+        allowed(http, *EVERYBODY),
+        allowed(ping, *EVERYBODY),
+        allowed(Traffic(6, (81, 81)), V4),
+        egress=(allowed(all_of_it, "0.0.0.0/0"),),
+    )
+    text = script(Ruleset((rules,)))
+
+    assert chain(text, "in_0") == [
+        "meta nfproto ipv4 tcp dport { 80 } accept",
+        "meta nfproto ipv4 icmp type 8 icmp code 0 goto tracked",
+        # Nothing but what is known may go back by IPv6.
+        "meta nfproto ipv6 tcp dport { 80 } goto tracked",
+        f"ip saddr {{ {V4} }} tcp dport {{ 81 }} goto tracked",
+    ]
+    # What goes out may not be answered at any port, unless it is known.
+    assert chain(text, "out_0") == ["meta nfproto ipv4 goto tracked"]
+    assert chain(text, "tracked") == [
+        "ct state new ct mark set ct mark or 0x40000000",
+        "accept",
+    ]
+
+
+def test_all_traffic_in_both_directions_tracks_neither_tcp_nor_udp() -> None:
+    everything = allowed(Traffic(None), "0.0.0.0/0")
+    text = script(Ruleset((interface(everything, egress=(everything,)),)))
+
+    for name in ("in_0", "out_0"):
+        assert chain(text, name) == [
+            "meta nfproto ipv4 meta l4proto 6 accept",
+            "meta nfproto ipv4 meta l4proto 17 accept",
+            "meta nfproto ipv4 goto tracked",
+        ]
 
 
 def test_the_machine_of_the_engine_has_port_22_and_what_is_open_to_all() -> None:
@@ -139,7 +179,7 @@ def test_the_machine_of_the_engine_has_port_22_and_what_is_open_to_all() -> None
     assert "ip saddr $host tcp dport 22 accept" in arriving
     assert not any(" 22 " in line for line in script(ruleset, host_ssh=False).splitlines())
     assert chain(script(ruleset), "from_host") == ["goto host_0"]
-    assert chain(script(ruleset), "host_0") == ["tcp dport { 80 } accept"]
+    assert chain(script(ruleset), "host_0") == ["tcp dport { 80 } goto tracked"]
 
 
 def test_a_packet_meets_the_rules_of_the_interface_whose_address_it_has() -> None:
@@ -182,7 +222,7 @@ def test_a_network_acl_knows_of_no_connections_and_comes_before_them() -> None:
 
     for name, gate in (("arriving", "jump acl_in"), ("leaving", "jump acl_out")):
         lines = chain(text, name)
-        assert lines.index(gate) < lines.index("ct state established,related accept")
+        assert lines.index(gate) < lines.index(KNOWN)
 
 
 def test_the_rules_of_an_acl_are_asked_in_order_by_whoever_is_outside_the_subnet() -> None:
@@ -223,21 +263,23 @@ def test_packets_go_where_a_route_leads_and_to_the_engines_machine() -> None:
 def test_a_namespace_defines_its_links_and_its_host() -> None:
     table = (
         "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n"
-        "eth0\t00000000\t0100090A\t0003\t0\t0\t0\t00000000\n"
+        "eth1\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\n"
+        "eth1\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\n"
         "eth0\t0000090A\t00000000\t0001\t0\t0\t0\t0000FFFF\n"
     )
+    found = gateways(table, ["eth0"])
 
-    assert gateways(table) == [ipaddress.IPv4Address("10.9.0.1")]
-    assert definitions([7, 8], gateways(table)) == (
-        "define links = { 7, 8 }\ndefine host = { 127.0.0.1, 10.9.0.1 }\n"
+    assert [str(each) for each in found] == ["172.17.0.1", "10.9.0.1"]
+    assert definitions([7, 8], found) == (
+        "define links = { 7, 8 }\ndefine host = { 127.0.0.1, 172.17.0.1, 10.9.0.1 }\n"
     )
 
 
 # What a script may hold: our own words, numbers and addresses.
 WORD = re.compile(
-    r"-?[0-9a-f:./-]+;?|inet|ec2_emulator|table|delete|chain|type|filter|hook|prerouting"
+    r"-?[0-9a-fx:./-]+;?|inet|ec2_emulator|table|delete|chain|type|filter|hook|prerouting"
     r"|postrouting|priority|policy|drop;?|accept|goto|iif|oif|!=|\$links|\$host|ct|state"
-    r"|established|related|icmp|icmpv6|code|udp|tcp|sport|dport|fib|saddr|daddr|local|broadcast"
+    r"|established|related|new|mark|and|or|set|tracked|icmp|icmpv6|code|udp|tcp|sport|dport|fib|saddr|daddr|local|broadcast"
     r"|multicast|ip|ip6|meta|nfproto|ipv4|ipv6|l4proto|vmap|[{}:]"
     r"|(?:in|out|host|acl_in|acl_out|routes)(?:_[0-9]+)?|from_host|jump|return|arriving|leaving|nd-[a-z-]+|mld2?-[a-z-]+"
 )

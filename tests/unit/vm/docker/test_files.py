@@ -110,6 +110,7 @@ def test_the_plan_says_what_the_boot_has_to_know() -> None:
         "wait_for_namespace": "1",
         "stop_signal": "30",
         "init": "",
+        "resolv_conf": "",
         "password_login": "yes",
         "disable_root": "1",
     }
