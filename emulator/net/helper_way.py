@@ -80,6 +80,20 @@ class HelperWay(Way):
         """Let a helper do the visit."""
         return await self._send(f"container:{container}", visit)
 
+    def can_run_inside(self) -> bool:
+        """Say no: a helper is in a container's network alone."""
+        return False
+
+    async def run_inside(
+        self,
+        container: str,
+        pid: int,  # noqa: ARG002 - as is the rest
+        arguments: Sequence[str],  # noqa: ARG002
+        stdin: bytes,  # noqa: ARG002
+    ) -> None:
+        """Refuse."""
+        raise VMError(f"a helper cannot enter the files of {container}")
+
     async def filter_host(self, script: str) -> None:
         """Let a helper load a script on the engine's machine."""
         await self._send("host", Visit(packet_filter=script, are_arranged=True))

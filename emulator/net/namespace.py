@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 
 import attrs
 
-from emulator.core.process import CommandFailed
+from emulator.core.process import CommandFailed, run_blocking
 from emulator.core.threads import Threads
 from emulator.net.cidrs import known_network
 from emulator.net.dns_zone import resolver_addresses
@@ -132,6 +132,20 @@ class Way(Protocol):
         """
 
     @abstractmethod
+    def can_run_inside(self) -> bool:
+        """Tell whether ``run_inside`` works this way."""
+
+    @abstractmethod
+    async def run_inside(
+        self, container: str, pid: int, arguments: Sequence[str], stdin: bytes
+    ) -> None:
+        """Run a program of a container's, with the container's files, to its end.
+
+        Raises:
+            VMError: the container is gone, or the program failed.
+        """
+
+    @abstractmethod
     async def filter_host(self, script: str) -> None:
         """Load a script for nft in the network namespace of the engine's machine.
 
@@ -184,6 +198,16 @@ class InstanceNamespaces(Namespaces):
                 for each in unheard:
                     each.close()
 
+    def can_run_inside(self) -> bool:
+        """Tell whether containers can be entered whole."""
+        return self._way.can_run_inside()
+
+    async def run_inside(
+        self, container: str, pid: int, arguments: Sequence[str], stdin: bytes
+    ) -> None:
+        """Run a program of the container's in it."""
+        await self._way.run_inside(container, pid, arguments, stdin)
+
     def forget(self, key: GuestKey) -> None:
         """Stop serving the instance."""
         if self._filters is not None:
@@ -217,6 +241,16 @@ class DirectWay(Way):
     async def visit(self, container: str, pid: int, visit: Visit) -> list[socket.socket]:
         """Visit in a thread that exists for this alone: it is of no use afterwards."""
         return await self._threads.run(blocking_visit, container, pid, visit)
+
+    def can_run_inside(self) -> bool:
+        """Tell whether nsenter is there, and may be used."""
+        return self.obstacle() is None and shutil.which("nsenter") is not None
+
+    async def run_inside(
+        self, container: str, pid: int, arguments: Sequence[str], stdin: bytes
+    ) -> None:
+        """Run it with nsenter: no path is looked up outside the container's own root."""
+        await self._threads.run(_blocking_run_inside, container, pid, arguments, stdin)
 
     async def filter_host(self, script: str) -> None:
         """Load a script here: this is the engine's machine."""
@@ -284,8 +318,17 @@ def _apart(enter: Callable[[], None], work: Callable[[], T]) -> T:
     return results[0]
 
 
-def _enter(container: str, pid: int) -> None:
-    """Enter the namespace of a process that is in a container and nowhere else.
+def _blocking_run_inside(container: str, pid: int, arguments: Sequence[str], stdin: bytes) -> None:
+    try:
+        _process_of(container, pid)
+        nsenter = ("nsenter", "--target", str(pid), "--mount", "--root", "--wd=/", "--")
+        run_blocking((*nsenter, *arguments), stdin=stdin)
+    except (OSError, CommandFailed) as error:
+        raise VMError(f"the files of process {pid}: {error}") from error
+
+
+def _process_of(container: str, pid: int) -> Path:
+    """Return the folder of a process that is in a container and nowhere else.
 
     The engine may be on another machine, where its process numbers mean other processes; a
     filter in the wrong namespace would cut somebody off.
@@ -294,6 +337,12 @@ def _enter(container: str, pid: int) -> None:
     # The engine mounts files from the container's folder, which has its name.
     if container not in (process / "mountinfo").read_text(encoding="utf-8", errors="replace"):
         raise OSError(errno.ESRCH, f"it is not in the container {container}")
+    return process
+
+
+def _enter(container: str, pid: int) -> None:
+    """Enter the network namespace of a container's process."""
+    process = _process_of(container, pid)
     path = process / "ns/net"
     if path.stat().st_ino == Path("/proc/self/ns/net").stat().st_ino:
         raise OSError(errno.EINVAL, "it has no network namespace of its own")

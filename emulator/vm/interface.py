@@ -388,3 +388,17 @@ class Namespaces(Protocol):
     @abstractmethod
     def forget(self, key: GuestKey) -> None:
         """Let go of what was opened in a namespace."""
+
+    @abstractmethod
+    def can_run_inside(self) -> bool:
+        """Tell whether programs of a guest's own can be run in it from here."""
+
+    @abstractmethod
+    async def run_inside(
+        self, container: str, pid: int, arguments: Sequence[str], stdin: bytes
+    ) -> None:
+        """Run a program that a guest has, with the guest's files, to its end.
+
+        Raises:
+            VMError: the guest is gone, or the program failed.
+        """

@@ -56,6 +56,9 @@ class FakeNamespaces(Namespaces):
         self.forgotten: list[str] = []
         self.reason: str | None = None
         self.fails = False
+        self.enters = False
+        self.fails_inside = False
+        self.ran: list[tuple[tuple[str, ...], bytes]] = []
 
     def obstacle(self) -> str | None:
         return self.reason
@@ -67,6 +70,16 @@ class FakeNamespaces(Namespaces):
 
     def forget(self, key: GuestKey) -> None:
         self.forgotten.append(key.instance_id)
+
+    def can_run_inside(self) -> bool:
+        return self.enters
+
+    async def run_inside(
+        self, container: str, pid: int, arguments: Sequence[str], stdin: bytes
+    ) -> None:
+        if self.fails_inside:
+            raise VMError("no such file")
+        self.ran.append((tuple(arguments), stdin))
 
 
 class Hearer(GuestObserver):

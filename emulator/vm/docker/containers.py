@@ -29,6 +29,7 @@ from emulator.vm.docker.spec import (
     published_ports,
     stop_signal,
 )
+from emulator.vm.docker.tools import MOUNT_POINT
 from emulator.vm.interface import (
     Guest,
     GuestDisk,
@@ -41,6 +42,7 @@ from emulator.vm.interface import (
 
 log = Logger(namespace="emulator.vm.docker")
 
+BUSYBOX = (f"{MOUNT_POINT}/busybox",)
 # Notes in a guest's container: it is that of a terminated guest; how its systemd ended.
 TERMINATED = "terminated"
 ENDING = "ending"
@@ -181,10 +183,21 @@ class Containers(VMManager):
             # The network or the tools may have been removed by hand: look again next time.
             undo.callback(self.networks.forget, spec.network.vpc_id)
             undo.callback(self._tools.forget)
+            # An engine takes a tenth of a second to unpack anything.
+            direct = self._namespaces.can_run_inside()
             found = await self._threads.run(
-                _blocking_start, engine, name, config, archive, self.settings.flags
+                _blocking_start,
+                engine,
+                name,
+                config,
+                None if direct else archive,
+                self.settings.flags,
             )
             undo.push_async_callback(_undone, self._undo, engine, found["Id"], spec.key)
+            if direct and found["State"]["Running"]:
+                unpack = (*BUSYBOX, "tar", "x", "-C", "/")
+                pid = found["State"]["Pid"]
+                await self._namespaces.run_inside(found["Id"], pid, unpack, archive)
             guest = await self._ready(spec.key, found)
             undo.pop_all()
         _tell(guest)
@@ -318,9 +331,27 @@ class Containers(VMManager):
             await self._threads.run(engine.start, found["Id"])
             found = await self._known(engine, instance_id)
         if found["State"]["Running"]:
+            if not await self._is_filled(instance_id, found):
+                log.info("the launch of {instance} was never finished", instance=instance_id)
+                return None
             return await self._ready(_key(found), found)
         self._forget_id(instance_id)
         return guest_of(found)
+
+    async def _is_filled(self, instance_id: str, found: Mapping[str, Any]) -> bool:
+        """Tell whether a guest has its files: an earlier run may have ended before."""
+        state = found["State"]
+        if instance_id in self._prepared or state["Paused"]:
+            return True
+        if not self._namespaces.can_run_inside():
+            return True
+        marker = f"/{files.filled_marker(instance_id)}"
+        try:
+            test = (*BUSYBOX, "test", "-e", marker)
+            await self._namespaces.run_inside(found["Id"], state["Pid"], test, b"")
+        except VMError:
+            return False
+        return True
 
     # What a guest needs
 
@@ -371,7 +402,11 @@ def _may_pass(error: EngineError, attempt: int) -> bool:
 
 
 def _blocking_start(
-    engine: Engine, name: str, config: Mapping[str, Any], archive: bytes, flags: DockerFlags
+    engine: Engine,
+    name: str,
+    config: Mapping[str, Any],
+    archive: bytes | None,
+    flags: DockerFlags,
 ) -> Mapping[str, Any]:
     """Create, fill and start a container in one go, and return it; or leave none.
 
@@ -379,7 +414,8 @@ def _blocking_start(
     """
     container = engine.create(name, config, flags.platform)
     try:
-        engine.put(container, archive)
+        if archive is not None:
+            engine.put(container, archive)
         for network in flags.networks:
             engine.connect_network(network, container)
         engine.start(container)

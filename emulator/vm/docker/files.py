@@ -80,8 +80,14 @@ def files(plan: GuestPlan, *, now: float) -> bytes:
         now: the files' time, in seconds since 1970.
     """
     wanted = _steps(plan)
-    entries = (*_skeleton(plan), *_identity(plan, wanted), *_user_data(plan, wanted))
+    whole = Entry(filled_marker(plan.instance_id), b"", mode=0o600)
+    entries = (*_skeleton(plan), *_identity(plan, wanted), *_user_data(plan, wanted), whole)
     return pack(entries, modified_at=now)
+
+
+def filled_marker(instance_id: str) -> str:
+    """Return the last file of an instance's archive, relative to ``/``: the boot waits for it."""
+    return f"{instance_directory(instance_id)}/ec2-emulator/filled"
 
 
 def resolv_conf(nameservers: Sequence[str], search: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -42,6 +43,14 @@ class FakeWay(Way):
         if self.fails:
             raise VMError("no such process")
         return []
+
+    def can_run_inside(self) -> bool:
+        return False
+
+    async def run_inside(
+        self, container: str, pid: int, arguments: Sequence[str], stdin: bytes
+    ) -> None:
+        raise AssertionError("nobody runs anything here")
 
     async def filter_host(self, script: str) -> None:
         raise AssertionError("nobody filters the host here")

@@ -50,6 +50,14 @@ class FakeWay(Way):
         self.sockets = [FakeSocket(each.behind or each.port) for each in visit.listening]
         return list(self.sockets)  # type: ignore[arg-type]
 
+    def can_run_inside(self) -> bool:
+        return False
+
+    async def run_inside(
+        self, container: str, pid: int, arguments: Sequence[str], stdin: bytes
+    ) -> None:
+        raise AssertionError("nobody runs anything here")
+
     async def filter_host(self, script: str) -> None:
         raise NotImplementedError
 
