@@ -24,6 +24,8 @@ NETWORK = "ec2-emulator-bench-by-hand"
 RANGE = "10.203.117.0/24"
 VPC_RANGE = "10.203.118.0/24"
 WAIT_SECONDS = 120.0
+# What is sent to an address that nobody has yet is lost, and sent again only after a second.
+TRY_SECONDS = 0.02
 DOCKER = attrs.evolve(
     EMULATOR,
     name="docker",
@@ -223,7 +225,8 @@ def wait_for_banner(address: str) -> None:
     deadline = time.perf_counter() + WAIT_SECONDS
     while time.perf_counter() < deadline:
         try:
-            with socket.create_connection((address, 22), timeout=1) as stream:
+            with socket.create_connection((address, 22), timeout=TRY_SECONDS) as stream:
+                stream.settimeout(1)
                 if stream.recv(4) == b"SSH-":
                     return
         except OSError:

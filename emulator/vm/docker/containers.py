@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
 import attrs
+from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 
 from emulator.core.threads import Threads
@@ -42,6 +43,8 @@ from emulator.vm.interface import (
 
 log = Logger(namespace="emulator.vm.docker")
 
+# More only share the engine's processors, and keep the emulator from its own.
+STARTS_AT_ONCE = 4
 BUSYBOX = (f"{MOUNT_POINT}/busybox",)
 # Notes in a guest's container: it is that of a terminated guest; how its systemd ended.
 TERMINATED = "terminated"
@@ -115,6 +118,9 @@ class Containers(VMManager):
     # Read in threads, too: what is being launched is nobody's leftover.
     launching: set[str] = attrs.field(factory=set, init=False)
     _prepared: dict[str, tuple[GuestKey, int]] = attrs.field(factory=dict, init=False)
+    _starts: DeferredSemaphore = attrs.field(
+        factory=lambda: DeferredSemaphore(STARTS_AT_ONCE), init=False
+    )
 
     # Launch
 
@@ -185,14 +191,15 @@ class Containers(VMManager):
             undo.callback(self._tools.forget)
             # An engine takes a tenth of a second to unpack anything.
             direct = self._namespaces.can_run_inside()
-            found = await self._threads.run(
-                _blocking_start,
-                engine,
-                name,
-                config,
-                None if direct else archive,
-                self.settings.flags,
-            )
+            async with self._starts:
+                found = await self._threads.run(
+                    _blocking_start,
+                    engine,
+                    name,
+                    config,
+                    None if direct else archive,
+                    self.settings.flags,
+                )
             undo.push_async_callback(_undone, self._undo, engine, found["Id"], spec.key)
             if direct and found["State"]["Running"]:
                 unpack = (*BUSYBOX, "tar", "x", "-C", "/")
