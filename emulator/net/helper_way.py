@@ -96,7 +96,7 @@ class HelperWay(Way):
 
     async def filter_host(self, script: str) -> None:
         """Let a helper load a script on the engine's machine."""
-        await self._send("host", Visit(packet_filter=script, are_arranged=True))
+        await self._send("host", Visit(packet_filter=script, on_host=True))
 
     async def _send(self, network: str, visit: Visit) -> list[socket.socket]:
         """Send a helper, which is removed when nobody waits for it any more."""

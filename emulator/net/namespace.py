@@ -32,6 +32,7 @@ from emulator.net.visit import (
     Listening,
     Visit,
     definitions,
+    filter_host,
     load_filter,
     perform,
     redirects_to,
@@ -259,7 +260,7 @@ class DirectWay(Way):
 
 def _blocking_filter(script: str) -> None:
     try:
-        load_filter(script)
+        filter_host(script)
     except (OSError, CommandFailed) as error:
         raise VMError(f"a packet filter on this machine: {error}") from error
 

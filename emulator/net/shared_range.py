@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 
+_TABLE = re.compile(r"ec2_emulator_([0-9a-f]{12})")
 _BRIDGE = re.compile(r"br-[0-9a-f]{12}")
 
 
@@ -41,6 +43,12 @@ def forget(bridge: str) -> str:
     """Return the nft script for a network that is gone, or that has no such script yet."""
     table = _table(bridge)
     return f"add table ip {table}\ndelete table ip {table}\n"
+
+
+def bridges_of(tables: Iterable[str]) -> list[str]:
+    """Return the bridges that tables, by their names, are about; tables of others' are none."""
+    found = (_TABLE.fullmatch(name) for name in tables)
+    return [f"br-{each[1]}" for each in found if each]
 
 
 def _table(bridge: str) -> str:

@@ -26,6 +26,7 @@ from emulator.net.interfaces import (
     removal_commands,
     up_commands,
 )
+from emulator.net.shared_range import bridges_of, forget
 
 _BACKLOG = 64
 _SIOCGIFHWADDR = 0x8927  # netdevice(7)
@@ -71,6 +72,8 @@ class Visit:
             filtered.
         listening: what is opened, in this order; the last one is the sign for the guest that
             its network is ready.
+        on_host: whether it is one to the engine's machine itself, whose interfaces are nobody's
+            business; only the script is loaded there.
     """
 
     interfaces: tuple[InterfacePlan, ...] = ()
@@ -78,6 +81,7 @@ class Visit:
     listening: tuple[Listening, ...] = ()
     are_arranged: bool = False
     former: tuple[InterfacePlan, ...] = ()
+    on_host: bool = False
 
     def to_json(self) -> str:
         """Return the visit as a line of text."""
@@ -93,6 +97,7 @@ class Visit:
             tuple(Listening(**each) for each in given["listening"]),
             given["are_arranged"],
             _plans(given["former"]),
+            given["on_host"],
         )
 
 
@@ -114,6 +119,9 @@ def perform(visit: Visit) -> list[socket.socket]:
         CommandFailed: a command of iproute2 or nftables failed.
         OSError: a socket could not be opened.
     """
+    if visit.on_host:
+        filter_host(visit.packet_filter)
+        return []
     wanted = [each for each in visit.listening if each.family == socket.AF_INET or _allow_ipv6()]
     links = _links()
     if not visit.are_arranged:
@@ -189,6 +197,20 @@ def load_filter(text: str) -> None:
         CommandFailed: it refuses.
     """
     run_blocking(("nft", "-f", "-"), stdin=text.encode())
+
+
+def filter_host(text: str) -> None:
+    """Load a script of ``shared_range`` on the engine's machine.
+
+    Tables for bridges that are no more go along: whoever removed a network did not know them.
+
+    Raises:
+        CommandFailed: nftables refuses.
+    """
+    listed = run_blocking(("nft", "--json", "list", "tables")).output
+    tables = [each["table"]["name"] for each in json.loads(listed)["nftables"] if "table" in each]
+    bridges = {name for _, name in socket.if_nameindex()}
+    load_filter("".join(forget(each) for each in bridges_of(tables) if each not in bridges) + text)
 
 
 def _definitions(interfaces: Sequence[InterfacePlan]) -> str:

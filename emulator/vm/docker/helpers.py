@@ -82,6 +82,7 @@ def helper_config(
         "Entrypoint": [PYTHON],
         "Cmd": list(arguments),
         "User": "0:0",
+        "Healthcheck": {"Test": ["NONE"]},
         "Labels": dict(labels),
         "HostConfig": {
             "NetworkMode": network,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from emulator.net.shared_range import bridge_of, forget, keep_apart
+from emulator.net.shared_range import bridge_of, bridges_of, forget, keep_apart
 
 NETWORK = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90"
 
@@ -17,6 +17,12 @@ def test_what_stays_on_the_bridge_within_the_range_is_not_tracked() -> None:
     rule = 'iifname "br-a1b2c3d4e5f6" ip saddr 10.0.0.0/16 ip daddr 10.0.0.0/16 notrack'
     assert rule in script
     assert script.startswith(forget(bridge_of(NETWORK)))
+
+
+def test_only_our_own_tables_tell_of_bridges() -> None:
+    tables = ["filter", "ec2_emulator", "ec2_emulator_a1b2c3d4e5f6", "ec2_emulator_ports"]
+
+    assert bridges_of(tables) == ["br-a1b2c3d4e5f6"]
 
 
 @pytest.mark.parametrize(
