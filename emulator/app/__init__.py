@@ -42,8 +42,7 @@ from emulator.imds.server import Listeners
 from emulator.imds.tokens import KEY_BYTES, Tokens
 from emulator.model.instance import Instance
 from emulator.model.instance_event import InstanceEvent
-from emulator.net.namespace import API_PORT, DNS_PORT, METADATA_PORT
-from emulator.net.resolver import Resolvers, nameservers
+from emulator.net.ports import API_PORT, DNS_PORT, METADATA_PORT
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
@@ -64,6 +63,7 @@ from emulator.wire.message import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from emulator.imds.signing import SigningKey
+    from emulator.net.resolver import Resolvers
     from emulator.services.ec2.images.machine_images import MachineImages
 
 logger = Logger(namespace="emulator")
@@ -295,12 +295,12 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         told = answered if config.level in ("debug", "trace") else None
         return HttpListener(reactor, answer, INSTANCE_LIMITS, told, turn=turn, speaks_tls=False)
 
-    in_instances = {
+    in_instances: dict[int, Any] = {
         METADATA_PORT: Listeners(metadata, door_in_instance, background),
         API_PORT: Listeners(_ApiInInstances(site), door_in_instance, background),
-        DNS_PORT: Resolvers(state, reactor, _nameservers(), background),
     }
     if machines.namespaces is not None:
+        in_instances[DNS_PORT] = _resolvers(state, reactor, background)
         machines.namespaces.listeners = in_instances
 
     async def stop() -> None:
@@ -351,12 +351,15 @@ def _listen(
         raise StartError(str(error)) from None
 
 
-def _nameservers() -> tuple[str, ...]:
-    """Return whom this machine asks for names."""
+def _resolvers(state: State, reactor: Any, background: Background) -> Resolvers:
+    """Return who answers instances' questions for names, and asks whom this machine asks."""
+    from emulator.net.resolver import Resolvers, nameservers  # noqa: PLC0415 - for instances alone
+
     try:
-        return nameservers(_RESOLV_CONF.read_text(encoding="utf-8", errors="replace"))
+        text = _RESOLV_CONF.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ()
+        text = ""
+    return Resolvers(state, reactor, nameservers(text), background)
 
 
 def _warm_up(clock: Clock, steps: Iterator[Callable[[], object]]) -> None:

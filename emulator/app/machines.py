@@ -2,54 +2,35 @@
 
 from __future__ import annotations
 
-import ipaddress
-import secrets
-import shlex
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from threading import Thread
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from twisted.python.threadpool import ThreadPool
 
-from emulator.app.start_error import StartError
-from emulator.catalog.images import stock_image
-from emulator.catalog.regions import DEFAULT_REGION
 from emulator.config import Config
 from emulator.core.background import Background
 from emulator.core.clock import Clock
-from emulator.core.threads import NoThreads, PooledThreads
-from emulator.net.enforce import Enforcement, Truth
-from emulator.net.helper_way import HelperWay
-from emulator.net.namespace import API_URL, DirectWay, InstanceNamespaces, Way, nft_obstacle
-from emulator.net.neighbours import NeighbouringNetworks
+from emulator.net.truth import Truth
 from emulator.state.store import State
 from emulator.vm import registry
-from emulator.vm.docker.names import Names
-from emulator.vm.docker.own_container import own_container_id
-from emulator.vm.docker.probe import DEFAULT_SOCKET, socket_path
 from emulator.vm.interface import FollowsGuests, VMManager
 from emulator.vm.mock.manager import MockManager
 from emulator.web.api import Api
 
 if TYPE_CHECKING:
+    from emulator.net.namespace import InstanceNamespaces
     from emulator.services.ec2.images.machine_images import MachineImages
 
 # How long a busy thread keeps the interpreter from the reactor, which everybody waits for.
 SWITCH_SECONDS = 0.001
-# Twenty launches at once, each with one call to the engine under way.
-ENGINE_THREADS = 24
-# As many as Run Command starts at once by default, and some for logins.
-COMMAND_THREADS = 64
 # Contract: the default AMIs, by their names in Docker tags.
 DEFAULT_IMAGES = {
     "ami-df5de72bdb3b": "ubuntu-22.04-jammy-jellyfish",
     "ami-024f768332f0": "amazon-linux-amazonlinux2023",
     "ami-ff0fea8310f3": "ubuntu-20.04-focal-fossa",
 }
-_ROUTES = Path("/proc/net/route")
 
 
 @attrs.frozen
@@ -102,19 +83,6 @@ class Machines:
             self.pool.stop()
 
 
-class _CommandThread(Thread):
-    """A thread that the program's end does not wait for."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, daemon=True, **kwargs)
-
-
-class _CommandPool(ThreadPool):
-    """Threads that may be at work when the program ends."""
-
-    threadFactory = _CommandThread  # noqa: N815 - Twisted's name
-
-
 def build_machines(
     chosen: registry.Choice,
     config: Config,
@@ -132,139 +100,17 @@ def build_machines(
     truth = enforcement(chosen, config)
     if chosen.name != "docker":
         return Machines(MockManager(), truth)
-    return _docker(config, truth, reactor, state, clock, background)
+    # The SDK, packet filters, and the families of operations that know guests, take a good part
+    # of a second to import, and only this manager needs them at once.
+    from emulator.app.docker_machines import docker_machines  # noqa: PLC0415
+
+    return docker_machines(config, truth, reactor, state, clock, background)
 
 
 def enforcement(chosen: registry.Choice, config: Config) -> Truth:
     """Return whether a manager's guests get packet filters; that is tried, which takes a moment."""
     if chosen.name != "docker":
         return Truth(is_enforced=False, reason="instances have no machines")
-    if config.ec2_network_enforcement == "off":
-        return Truth(is_enforced=False, reason="EC2_NETWORK_ENFORCEMENT=off")
-    in_container = own_container_id() is not None
-    obstacle = nft_obstacle() if in_container else DirectWay(NoThreads()).filter_obstacle()
-    if obstacle is not None:
-        return Truth(is_enforced=False, reason=obstacle)
-    what = "with network ACLs and routes" if config.ec2_network_enforcement == "full" else "alone"
-    return Truth(is_enforced=True, reason=f"{what}, by a packet filter in each instance's network")
+    from emulator.app import docker_machines  # noqa: PLC0415 - as above
 
-
-def _docker(
-    config: Config,
-    truth: Truth,
-    reactor: Any,
-    state: State,
-    clock: Clock,
-    background: Background,
-) -> Machines:
-    # The SDK, and the families of operations that know guests, take a good part of a second to
-    # import, and only this manager needs them at once.
-    from emulator.services.ec2.images.machine_images import MachineImages  # noqa: PLC0415
-    from emulator.vm.docker.assembly import DockerOptions, docker_manager  # noqa: PLC0415
-    from emulator.vm.docker.blocking import EngineAddress  # noqa: PLC0415
-    from emulator.vm.docker.connection import Connection  # noqa: PLC0415
-    from emulator.vm.docker.flags import FlagsError, parse_flags  # noqa: PLC0415
-    from emulator.vm.docker.helpers import OwnImageHelpers  # noqa: PLC0415
-
-    try:
-        flags = parse_flags(config.ec2_docker_flags)
-    except FlagsError as error:
-        raise StartError(
-            f"EC2_DOCKER_FLAGS={shlex.quote(config.ec2_docker_flags)}: {error}"
-        ) from None
-    pool = ThreadPool(0, ENGINE_THREADS, name="engine")
-    threads = PooledThreads(reactor, pool)
-    own = Names(config.emulator_namespace, secrets.token_hex(8))
-    connection = Connection(EngineAddress(config.docker_environment), threads)
-    container = own_container_id()
-    way: Way = DirectWay(threads)
-    if container is not None:
-        way = HelperWay(
-            OwnImageHelpers(connection, threads, own, container),
-            threads,
-            background,
-            # On a volume of the emulator's container, which its helpers see as well.
-            config.emulator_data_dir / "helpers",
-            lambda: secrets.token_hex(8),
-        )
-    filters = Enforcement(
-        state,
-        way,
-        clock,
-        background,
-        host_ssh=config.ec2_host_ssh,
-        subnets=config.ec2_network_enforcement == "full",
-        filters=truth.is_enforced,
-    )
-    namespaces = InstanceNamespaces(state, way, filters)
-    on_this_machine = socket_path(config.docker_environment)
-    options = DockerOptions(
-        flags=flags,
-        init=config.ec2_docker_init,
-        docker_socket=(
-            (config.docker_sock or on_this_machine or DEFAULT_SOCKET)
-            if config.ec2_mount_docker_socket
-            else None
-        ),
-        limit_resources=config.ec2_docker_limits,
-        block_devices=config.ec2_mount_block_devices,
-        environment_of_guests=(
-            {"AWS_ENDPOINT_URL": API_URL}
-            if config.ec2_inject_endpoint and namespaces.obstacle() is None
-            else {}
-        ),
-        largest_disk_mib=config.ec2_ebs_max_volume_size,
-        stop_for_real=config.ec2_docker_stop_mode == "stop",
-        keep_terminated=config.ec2_remove_containers is False,
-        remove_at_end=config.ec2_remove_containers is True,
-        defaults=_default_images() if config.ec2_download_default_images else (),
-    )
-    command_pool = _CommandPool(0, COMMAND_THREADS, name="commands")
-    manager = docker_manager(
-        options,
-        connection,
-        own,
-        threads=threads,
-        command_threads=PooledThreads(reactor, command_pool),
-        clock=clock,
-        background=background,
-        namespaces=namespaces,
-        # In a container the routes are those of the container, not of the engine's machine.
-        host_ranges=host_ranges if container is None else lambda: (),
-        neighbours=None if way.obstacle() or nft_obstacle() else NeighbouringNetworks(way),
-        in_reactor=reactor.callFromThread,
-    )
-    return Machines(manager, truth, MachineImages(manager.name), namespaces, pool, command_pool)
-
-
-def _default_images() -> list[Any]:
-    from emulator.vm.docker.manager import DefaultImage  # noqa: PLC0415 - as above
-
-    found = (
-        (image_id, name, stock_image(DEFAULT_REGION, image_id))
-        for image_id, name in DEFAULT_IMAGES.items()
-    )
-    return [
-        DefaultImage(image_id, name, stock.docker_image)
-        for image_id, name, stock in found
-        if stock is not None and stock.docker_image is not None
-    ]
-
-
-def host_ranges() -> Iterator[str]:
-    """Yield the IPv4 ranges that this machine routes to, but for those of Docker's bridges.
-
-    Those are the engine's to keep apart, and one of them may be the very network in question.
-    """
-    try:
-        lines = _ROUTES.read_text(encoding="ascii").splitlines()[1:]
-    except OSError:
-        return
-    for line in lines:
-        interface, destination, _, _, _, _, _, mask = line.split()[:8]
-        if interface == "docker0" or interface.startswith("br-"):
-            continue
-        address = int.from_bytes(bytes.fromhex(destination), "little")
-        length = int.from_bytes(bytes.fromhex(mask), "little").bit_count()
-        if length:
-            yield str(ipaddress.IPv4Network((address, length)))
+    return docker_machines.enforcement(config)

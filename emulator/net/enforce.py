@@ -38,22 +38,6 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 @attrs.frozen
-class Truth:
-    """Whether packets are really filtered, said wherever somebody asks.
-
-    Attributes:
-        is_enforced: whether every instance has its filter.
-        reason: why, or why not.
-    """
-
-    is_enforced: bool
-    reason: str
-
-    def __str__(self) -> str:
-        return f"enforced, {self.reason}" if self.is_enforced else f"not enforced: {self.reason}"
-
-
-@attrs.frozen
 class Wanted:
     """What an instance's namespace is to be, as far as it changes while the instance runs."""
 

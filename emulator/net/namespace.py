@@ -26,6 +26,7 @@ from emulator.net.cidrs import known_network
 from emulator.net.dns_zone import resolver_addresses
 from emulator.net.interfaces import interfaces_of
 from emulator.net.nft import script
+from emulator.net.ports import API_PORT, DNS_PORT, METADATA_IPV4, METADATA_PORT
 from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset
 from emulator.net.traffic import TCP, Traffic
 from emulator.net.visit import (
@@ -44,21 +45,14 @@ T = TypeVar("T")
 
 # "Access instance metadata": the same two addresses in every instance. The guest waits for
 # the IPv4 listener, so that one comes last.
-METADATA_PORT = 80
-METADATA_IPV4 = "169.254.169.254"
 # Where it really listens: above what Linux gives to outgoing connections.
 _METADATA_BEHIND = 61080
 METADATA = tuple(
     Listening(address, METADATA_PORT, _METADATA_BEHIND)
     for address in ("fd00:ec2::254", METADATA_IPV4)
 )
-# AWS's APIs, for software in an instance; from there the emulator's own address may be out of
-# reach.
-API_PORT = 4566
 API = (Listening(METADATA_IPV4, API_PORT, 61566),)
-API_URL = f"http://{METADATA_IPV4}:{API_PORT}"
 # The VPC's resolver has another address in each VPC besides.
-DNS_PORT = 53
 _DNS_BEHIND = 61053
 _PUBLIC = {each.behind: each.port for each in (*API, *METADATA)} | {_DNS_BEHIND: DNS_PORT}
 _CLONE_NEWNET = 0x40000000

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock as FakeReactor
 
-from emulator.app import machines
-from emulator.app.machines import DEFAULT_IMAGES, Machines, build_machines, host_ranges
+from emulator.app import docker_machines as machines
+from emulator.app.docker_machines import host_ranges
+from emulator.app.machines import DEFAULT_IMAGES, Machines, build_machines
 from emulator.app.start_error import StartError
 from emulator.config import Config
 from emulator.core.background import Background

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from emulator.net.namespace import API_PORT, DNS_PORT, InstanceNamespaces, Way, visit_of
+from emulator.net.namespace import InstanceNamespaces, Way, visit_of
+from emulator.net.ports import API_PORT, DNS_PORT
 from emulator.net.visit import Visit
 from emulator.vm.interface import GuestKey, VMError
 from tests.fakes.docker_manager import result_of
