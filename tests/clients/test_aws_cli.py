@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,8 @@ def aws(shell: Shell) -> Callable[[str], Any]:
 
 
 def test_the_commands_of_the_readme_work_as_printed(shell: Shell) -> None:
-    lines = [line for line in README.read_text().splitlines() if line.startswith("aws ")]
+    (block,) = re.findall(r"```sh\n(export .*?)```", README.read_text(), re.DOTALL)
+    lines = [line for line in block.splitlines() if line.startswith("aws ")]
     assert len(lines) >= 2
     for line in lines:
         done = shell(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -161,3 +162,17 @@ def test_the_operations_of_the_table(cloud: Cloud, amis: Mapping[str, str], shel
     shell(f"awslocal ec2 terminate-instances --instance-ids {instance_id}")
     cloud.until_state(instance_id, "terminated")
     assert shell(f"docker ps -aq --filter name=localstack-ec2.{instance_id}") == ""
+
+
+def test_the_readme_reaches_a_web_server_in_four_commands(
+    cloud: Cloud, shell: Shell, amis: Mapping[str, str]
+) -> None:
+    readme = Path(__file__).parents[3].joinpath("README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sh\n(aws ec2 authorize.*?)```", readme, re.DOTALL)
+    block = block.replace("ami-df5de72bdb3b", amis["debian"])
+    own = shlex.quote(str(Path(sys.executable).parent))
+
+    said = shell(f"export PATH={own}:$PATH\n{block}\necho $id").splitlines()
+
+    assert said[-2].startswith("hello from ip-")
+    cloud.terminate(said[-1])
