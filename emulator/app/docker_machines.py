@@ -20,10 +20,10 @@ from emulator.config import Config
 from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.threads import NoThreads, PooledThreads
+from emulator.net.bridge_guard import BridgeGuard
 from emulator.net.enforce import Enforcement
 from emulator.net.helper_way import HelperWay
 from emulator.net.namespace import DirectWay, InstanceNamespaces, Way, nft_obstacle
-from emulator.net.neighbours import NeighbouringNetworks
 from emulator.net.ports import API_URL
 from emulator.net.truth import Truth
 from emulator.services.ec2.images.machine_images import MachineImages
@@ -148,7 +148,7 @@ def docker_machines(
         namespaces=namespaces,
         # In a container the routes are those of the container, not of the engine's machine.
         host_ranges=host_ranges if container is None else lambda: (),
-        neighbours=None if way.obstacle() or nft_obstacle() else NeighbouringNetworks(way),
+        guard=None if way.obstacle() or nft_obstacle() else BridgeGuard(way),
         in_reactor=reactor.callFromThread,
     )
     return Machines(manager, truth, MachineImages(manager.name), namespaces, pool, command_pool)

@@ -20,13 +20,13 @@ import attrs
 
 from emulator.core.process import CommandFailed, run_blocking
 from emulator.net.announcing import announce
+from emulator.net.bridge_filter import bridges_of, forget
 from emulator.net.interfaces import (
     InterfacePlan,
     interface_commands,
     removal_commands,
     up_commands,
 )
-from emulator.net.shared_range import bridges_of, forget
 
 _BACKLOG = 64
 _SIOCGIFHWADDR = 0x8927  # netdevice(7)
@@ -200,7 +200,7 @@ def load_filter(text: str) -> None:
 
 
 def filter_host(text: str) -> None:
-    """Load a script of ``shared_range`` on the engine's machine.
+    """Load a script of ``bridge_filter`` on the engine's machine.
 
     Tables for bridges that are no more go along: whoever removed a network did not know them.
 

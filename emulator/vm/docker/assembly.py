@@ -17,7 +17,7 @@ from emulator.vm.docker.flags import DockerFlags
 from emulator.vm.docker.follow import Follower
 from emulator.vm.docker.manager import DefaultImage, DockerManager
 from emulator.vm.docker.names import Names
-from emulator.vm.docker.networks import Neighbours, Networks
+from emulator.vm.docker.networks import Guard, Networks
 from emulator.vm.docker.spec import ContainerSettings
 from emulator.vm.docker.tools_volume import SharedTools
 from emulator.vm.interface import Namespaces
@@ -65,7 +65,7 @@ def docker_manager(
     background: Background,
     namespaces: Namespaces,
     host_ranges: Callable[[], Iterable[str]],
-    neighbours: Neighbours | None,
+    guard: Guard | None,
     in_reactor: Callable[..., None],
 ) -> DockerManager:
     """Return the manager; nothing is asked of the engine yet.
@@ -80,7 +80,7 @@ def docker_manager(
         background: owns what goes on beside requests.
         namespaces: makes containers' network namespaces ready.
         host_ranges: the ranges that the engine's machine routes to.
-        neighbours: keeps VPCs with equal ranges apart.
+        guard: filters at the bridges of networks.
         in_reactor: runs a function in the reactor thread, from any thread.
     """
     settings = ContainerSettings(
@@ -97,7 +97,7 @@ def docker_manager(
         connection,
         threads,
         namespaces,
-        Networks(own, threads, host_ranges, neighbours),
+        Networks(own, threads, host_ranges, guard),
         shared_tools,
         settings,
         options.stop_for_real,

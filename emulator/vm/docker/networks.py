@@ -54,16 +54,21 @@ def overlaps(cidr: str, others: Iterable[str]) -> str | None:
     return next((other for other in others if own.overlaps(IPNetwork(other))), None)
 
 
-class Neighbours(Protocol):
-    """Keeps networks apart whose instances have the same private addresses."""
+class Guard(Protocol):
+    """Filters on the engine's machine, at the bridges of networks."""
 
     @abstractmethod
-    async def keep_apart(self, network_id: str, cidr: str) -> None:
-        """See to it that what has addresses of a foreign range stays on this network."""
+    async def guard(self, network_id: str, foreign_cidr: str | None) -> None:
+        """Filter at a network's bridge.
+
+        Args:
+            network_id: the engine's.
+            foreign_cidr: the VPC's range, where the network has another.
+        """
 
     @abstractmethod
     async def forget(self, network_id: str) -> None:
-        """Do nothing for a network any more."""
+        """Filter nothing for a network any more."""
 
 
 @attrs.define(eq=False)
@@ -73,13 +78,13 @@ class Networks:
     Args:
         names: of this emulator.
         host_ranges: the ranges that the engine's machine itself routes to, where known.
-        neighbours: keeps networks with equal ranges apart.
+        guard: filters at the bridges of networks.
     """
 
     _names: names.Names
     _threads: Threads
     _host_ranges: Callable[[], Iterable[str]]
-    _neighbours: Neighbours | None = None
+    _guard: Guard | None = None
     _locks: KeyedLocks = attrs.field(factory=KeyedLocks, init=False)
     _known: dict[str, DockerNetwork] = attrs.field(factory=dict, init=False)
 
@@ -96,8 +101,9 @@ class Networks:
             known = self._known.get(network.vpc_id)
             if known is None:
                 known = await self._threads.run(self._blocking_ensure, engine, network)
-                if known.cidr != network.cidr and self._neighbours is not None:
-                    await self._neighbours.keep_apart(known.id, network.cidr)
+                if self._guard is not None:
+                    foreign = None if known.cidr == network.cidr else network.cidr
+                    await self._guard.guard(known.id, foreign)
                 self._known[network.vpc_id] = known
             return known
 
@@ -121,8 +127,8 @@ class Networks:
 
     async def gone(self, network_id: str) -> None:
         """Take note that a network is there no more."""
-        if self._neighbours is not None:
-            await self._neighbours.forget(network_id)
+        if self._guard is not None:
+            await self._guard.forget(network_id)
 
     def _blocking_ensure(self, engine: Engine, network: GuestNetwork) -> DockerNetwork:
         name = self._names.network(network.vpc_id)
