@@ -16,7 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.task import LoopingCall
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
-from emulator.app import IMDS_LIMITS, build, build_events, build_metadata
+from emulator.app import INSTANCE_LIMITS, build, build_events, build_metadata
 from emulator.core.clock import Clock
 from emulator.core.ids import Ids
 from emulator.core.threads import PooledThreads
@@ -41,7 +41,7 @@ api = build(
 metadata = build_metadata(api, token_key=KEY, credentials_seconds=credentials_seconds)
 listeners = Listeners(
     metadata,
-    lambda answer: HttpListener(reactor, answer, IMDS_LIMITS, speaks_tls=False),
+    lambda answer: HttpListener(reactor, answer, INSTANCE_LIMITS, speaks_tls=False),
     api.world.background,
 )
 
