@@ -43,8 +43,8 @@ from emulator.vm.interface import (
 
 log = Logger(namespace="emulator.vm.docker")
 
-# More only share the engine's processors, and keep the emulator from its own.
-STARTS_AT_ONCE = 4
+# More only share the engine's processors, and keep the emulator from its own (measured).
+STARTS_AT_ONCE = 3
 BUSYBOX = (f"{MOUNT_POINT}/busybox",)
 # Notes in a guest's container: it is that of a terminated guest; how its systemd ended.
 TERMINATED = "terminated"
