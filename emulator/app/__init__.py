@@ -23,7 +23,7 @@ from twisted.logger import Logger
 
 from emulator.app.init_stages import InitStages, program_runner
 from emulator.app.keys import kept
-from emulator.app.machines import build_machines, enforcement
+from emulator.app.machines import Machines, build_machines, enforcement
 from emulator.app.start_error import StartError as StartError
 from emulator.config import Config
 from emulator.core import event_loop, log
@@ -282,6 +282,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         },
         (machines.enforcement.is_enforced, machines.enforcement.reason),
         in_container=in_container(),
+        live_ports=(machines.live_ports.are_forwarded, machines.live_ports.reason),
     )
     lines = log.RequestLines(sys.stdout, clock.call_later, clock.epoch_seconds)
 
@@ -326,11 +327,18 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         version=program_version,
         addresses=", ".join(map(str, addresses)),
     )
-    logger.info("VM manager: {name} ({reason})", name=chosen.name, reason=chosen.reason)
-    logger.info("security groups: {truth}", truth=machines.enforcement)
+    _tell(chosen, machines)
     clock.call_later(FAMILIES_AFTER_SECONDS, _warm_up, clock, imports())
     gc.set_threshold(COLLECT_AFTER_ALLOCATIONS, 20, OLD_GENERATION_AFTER)
     reactor.run()
+
+
+def _tell(chosen: registry.Choice, machines: Machines) -> None:
+    """Say in the log what is behind instances, and what holds for them."""
+    logger.info("VM manager: {name} ({reason})", name=chosen.name, reason=chosen.reason)
+    logger.info("security groups: {truth}", truth=machines.enforcement)
+    if machines.namespaces is not None:
+        logger.info("ports that groups open later: {live}", live=machines.live_ports)
 
 
 def _listen(

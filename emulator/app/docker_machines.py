@@ -6,13 +6,14 @@ import ipaddress
 import secrets
 import shlex
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from twisted.python.threadpool import ThreadPool
 
-from emulator.app.machines import DEFAULT_IMAGES, Machines
+from emulator.app.machines import DEFAULT_IMAGES, LivePorts, Machines
 from emulator.app.start_error import StartError
 from emulator.catalog.images import stock_image
 from emulator.catalog.regions import DEFAULT_REGION
@@ -22,7 +23,9 @@ from emulator.core.clock import Clock
 from emulator.core.threads import NoThreads, PooledThreads
 from emulator.net.bridge_guard import BridgeGuard
 from emulator.net.enforce import Enforcement
+from emulator.net.forwarders import open_forwarder
 from emulator.net.helper_way import HelperWay
+from emulator.net.host_ports import LiveHostPorts, leads_to
 from emulator.net.namespace import DirectWay, InstanceNamespaces, Way, nft_obstacle
 from emulator.net.ports import API_URL
 from emulator.net.truth import Truth
@@ -31,6 +34,7 @@ from emulator.state.store import State
 from emulator.vm.docker.assembly import DockerOptions, docker_manager
 from emulator.vm.docker.blocking import EngineAddress
 from emulator.vm.docker.connection import Connection
+from emulator.vm.docker.containers import HOST_PORTS
 from emulator.vm.docker.flags import FlagsError, parse_flags
 from emulator.vm.docker.helpers import OwnImageHelpers
 from emulator.vm.docker.manager import DefaultImage
@@ -115,6 +119,7 @@ def docker_machines(
     )
     namespaces = InstanceNamespaces(state, way, filters)
     on_this_machine = socket_path(config.docker_environment)
+    live_ports = _live_ports(in_container=container is not None, engine_socket=on_this_machine)
     options = DockerOptions(
         flags=flags,
         init=config.ec2_docker_init,
@@ -146,12 +151,46 @@ def docker_machines(
         clock=clock,
         background=background,
         namespaces=namespaces,
+        host_ports=LiveHostPorts(
+            state, clock, partial(open_forwarder, reactor), HOST_PORTS, is_on_this_machine
+        )
+        if live_ports.are_forwarded
+        else None,
         # In a container the routes are those of the container, not of the engine's machine.
         host_ranges=host_ranges if container is None else lambda: (),
         guard=None if way.obstacle() or nft_obstacle() else BridgeGuard(way),
         in_reactor=reactor.callFromThread,
     )
-    return Machines(manager, truth, MachineImages(manager.name), namespaces, pool, command_pool)
+    return Machines(
+        manager,
+        truth,
+        MachineImages(manager.name),
+        namespaces,
+        pool,
+        command_pool,
+        live_ports,
+    )
+
+
+def _live_ports(*, in_container: bool, engine_socket: str | None) -> LivePorts:
+    """Return whether ports that groups open later lead anywhere."""
+    if in_container:
+        return LivePorts(
+            are_forwarded=False,
+            reason="the emulator's container publishes no more ports once it runs; those open at "
+            "an instance's launch are published by the engine",
+        )
+    if engine_socket is None:
+        return LivePorts(are_forwarded=False, reason="the engine is on another machine")
+    return LivePorts(are_forwarded=True, reason="by the emulator, at 127.0.0.1")
+
+
+def is_on_this_machine(address: str) -> bool:
+    """Tell whether this machine has a network of its own with an address."""
+    try:
+        return leads_to(_ROUTES.read_text(encoding="ascii"), address)
+    except OSError:
+        return False
 
 
 def _default_images() -> Sequence[DefaultImage]:

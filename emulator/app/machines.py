@@ -34,6 +34,22 @@ DEFAULT_IMAGES = {
 
 
 @attrs.frozen
+class LivePorts:
+    """Whether ports that groups open after a launch are opened on this machine, too.
+
+    Attributes:
+        reason: how, or why not.
+    """
+
+    are_forwarded: bool = False
+    reason: str = "instances have no machines"
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"{'' if self.are_forwarded else 'not '}forwarded: {self.reason}"
+
+
+@attrs.frozen
 class Machines:
     """A manager with what belongs to it.
 
@@ -44,6 +60,7 @@ class Machines:
         pool: the manager's own threads.
         command_pool: those in which commands in guests block, for as long as these run.
         enforcement: whether packets are filtered as security groups say.
+        live_ports: whether ports of this machine follow groups.
     """
 
     manager: VMManager
@@ -52,6 +69,7 @@ class Machines:
     namespaces: InstanceNamespaces | None = None
     pool: ThreadPool | None = None
     command_pool: ThreadPool | None = None
+    live_ports: LivePorts = LivePorts()
 
     def begin(self, api: Api, on_known: Callable[[], None]) -> None:
         """Start the threads, and let the API's records follow the manager's guests.

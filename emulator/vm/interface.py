@@ -363,6 +363,26 @@ class RunsCommands(Protocol):
         """
 
 
+class HostPorts(Protocol):
+    """Opens ports of this machine that lead to guests, besides those a manager publishes."""
+
+    @abstractmethod
+    def follow(self, guest: Guest) -> None:
+        """Open and close ports as the guest's groups do, from now on; it may be repeated.
+
+        Args:
+            guest: one that is up, with the ports that the manager itself publishes.
+        """
+
+    @abstractmethod
+    def forget(self, instance_id: str) -> None:
+        """Close them all: the guest is gone, or is about to go."""
+
+    @abstractmethod
+    def opened(self, instance_id: str) -> Mapping[str, int]:
+        """Return those open now: port in the guest, such as ``8080/tcp`` → port on the host."""
+
+
 class Namespaces(Protocol):
     """Makes a guest's network namespace what EC2 says it is."""
 

@@ -40,6 +40,8 @@ class Admin:
             answers.
         enforcement: whether packets are filtered as networks say, and why or why not.
         in_container: whether the program itself is in a container.
+        live_ports: whether ports that groups open later are opened on this machine, and why or
+            why not.
     """
 
     api: Api
@@ -49,6 +51,7 @@ class Admin:
     more: Mapping[str, Mapping[str, Page]] = attrs.field(factory=dict)
     enforcement: tuple[bool, str] = (False, "instances have no machines")
     in_container: bool = False
+    live_ports: tuple[bool, str] = (False, "instances have no machines")
     _pages: Mapping[str, Mapping[str, Page]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -93,6 +96,10 @@ class Admin:
                 "network_enforcement": {
                     "enforced": self.enforcement[0],
                     "reason": self.enforcement[1],
+                },
+                "live_ports": {
+                    "forwarded": self.live_ports[0],
+                    "reason": self.live_ports[1],
                 },
             },
         )

@@ -20,7 +20,7 @@ from emulator.vm.docker.names import Names
 from emulator.vm.docker.networks import Guard, Networks
 from emulator.vm.docker.spec import ContainerSettings
 from emulator.vm.docker.tools_volume import SharedTools
-from emulator.vm.interface import Namespaces
+from emulator.vm.interface import HostPorts, Namespaces
 
 
 @attrs.frozen
@@ -64,6 +64,7 @@ def docker_manager(
     clock: Clock,
     background: Background,
     namespaces: Namespaces,
+    host_ports: HostPorts | None,
     host_ranges: Callable[[], Iterable[str]],
     guard: Guard | None,
     in_reactor: Callable[..., None],
@@ -79,6 +80,7 @@ def docker_manager(
         clock: for waiting until the engine is back.
         background: owns what goes on beside requests.
         namespaces: makes containers' network namespaces ready.
+        host_ports: opens ports of this machine while guests run; None: nobody does.
         host_ranges: the ranges that the engine's machine routes to.
         guard: filters at the bridges of networks.
         in_reactor: runs a function in the reactor thread, from any thread.
@@ -110,6 +112,7 @@ def docker_manager(
         defaults=options.defaults,
         remove_at_end=options.remove_at_end,
     )
+    manager.host_ports = host_ports
     if options.block_devices:
         manager.ebs = manager.disks = EbsFiles(own, threads, shared_tools)
         manager.largest_disk = options.largest_disk_mib

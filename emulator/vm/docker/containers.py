@@ -35,6 +35,7 @@ from emulator.vm.interface import (
     Guest,
     GuestDisk,
     GuestKey,
+    HostPorts,
     LaunchSpec,
     Namespaces,
     VMError,
@@ -115,6 +116,7 @@ class Containers(VMManager):
     _epoch_seconds: Callable[[], float]
     name: str = attrs.field(default="docker", init=False)
     disks: Disks | None = attrs.field(default=None, init=False)
+    host_ports: HostPorts | None = attrs.field(default=None, init=False)
     # Read in threads, too: what is being launched is nobody's leftover.
     launching: set[str] = attrs.field(factory=set, init=False)
     _prepared: dict[str, tuple[GuestKey, int]] = attrs.field(factory=dict, init=False)
@@ -315,7 +317,7 @@ class Containers(VMManager):
         """Return every guest of this emulator, running or not."""
         engine = await self._connection.engine()
         found = await self._threads.run(self._blocking_describe, engine)
-        return [guest_of(each) for each in found]
+        return [self._with_host_ports(guest_of(each)) for each in found]
 
     def _blocking_describe(self, engine: Engine) -> list[Mapping[str, Any]]:
         ids = engine.containers(self.settings.names.filter())
@@ -381,13 +383,28 @@ class Containers(VMManager):
         if not is_ready and self._namespaces.obstacle() is None:
             await self._namespaces.prepare(key, found["Id"], pid)
             self._prepared[key.instance_id] = key, pid
-        return guest_of(found)
+        guest = guest_of(found)
+        if self.host_ports is not None:
+            self.host_ports.follow(guest)
+        return self._with_host_ports(guest)
+
+    def _with_host_ports(self, guest: Guest) -> Guest:
+        """Return a guest with the ports that were opened for it besides the engine's own."""
+        if self.host_ports is None:
+            return guest
+        return attrs.evolve(
+            guest, ports={**guest.ports, **self.host_ports.opened(guest.instance_id)}
+        )
 
     def _forget(self, key: GuestKey) -> None:
         self._prepared.pop(key.instance_id, None)
         self._namespaces.forget(key)
+        if self.host_ports is not None:
+            self.host_ports.forget(key.instance_id)
 
     def _forget_id(self, instance_id: str) -> None:
+        if self.host_ports is not None:
+            self.host_ports.forget(instance_id)
         prepared = self._prepared.get(instance_id)
         if prepared is not None:
             self._forget(prepared[0])

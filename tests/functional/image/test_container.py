@@ -110,6 +110,7 @@ def test_the_quick_start(engine: Engine, image: str, amis: Mapping[str, str]) ->
         info = asked(cloud.emulator.url, "info")
         assert info["vm_manager"]["name"] == "docker"
         assert info["is_docker"] is True
+        assert info["live_ports"]["forwarded"] is False
         until(
             lambda: cloud.emulator.process.state()["Health"]["Status"],
             lambda status: status == "healthy",
