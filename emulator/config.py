@@ -49,6 +49,12 @@ def _name(text: str) -> str:
     return text
 
 
+def _libvirt_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.+:@-]{1,128}", text):
+        raise ValueError("a name of libvirt's has letters, digits and the characters _.+:@-")
+    return text
+
+
 def _one_of(*allowed: str) -> Any:
     def convert(text: str) -> str:
         if text not in allowed:
@@ -133,6 +139,27 @@ class Config:
     )
     ec2_host_ssh: bool = _setting(
         True, _flag, "whether this machine gets to port 22 of instances whatever their groups say"
+    )
+    ec2_hypervisor_uri: str = _setting(
+        "qemu:///system",
+        str,
+        "the hypervisor, as libvirt spells it; or several, each for an availability zone: "
+        "`us-east-1a=qemu:///system,us-east-1b=qemu+ssh://root@host/system`",
+    )
+    ec2_libvirt_pool: str = _setting(
+        "default", _libvirt_name, "the storage pool with the AMIs and the disks of instances"
+    )
+    ec2_libvirt_network: str = _setting(
+        "",
+        _libvirt_name,
+        "the libvirt network that instances are on; unset: networks of the emulator's own, and "
+        "`default` where those cannot be had",
+    )
+    ec2_reference_domain: str = _setting(
+        "", _libvirt_name, "a domain of libvirt's that every instance's is made like"
+    )
+    ec2_libvirt_stop_seconds: int = _setting(
+        60, _positive, "how long a virtual machine has to shut down before it is powered off"
     )
     docker_host: str = _setting("", str, "the Docker engine's address")
     docker_tls_verify: str = _setting("", str, "whether the engine's certificate is verified")

@@ -82,6 +82,8 @@ class LaunchSpec:
         nameservers: addresses of the DNS servers it asks, in order; none: the manager's own.
         search_domains: where it looks names up that have no dot.
         disks: besides the root disk.
+        root_disk: the volume that holds its system, with the size that was asked for in GiB.
+        zone: the availability zone it is launched in.
         memento: opaque text that ``describe`` gives back, from which services make the
             instance's records again.
     """
@@ -103,6 +105,8 @@ class LaunchSpec:
     nameservers: tuple[str, ...] = ()
     search_domains: tuple[str, ...] = ()
     disks: tuple[GuestDisk, ...] = ()
+    root_disk: GuestDisk | None = None
+    zone: str = ""
     memento: str = ""
 
     @property
@@ -422,3 +426,47 @@ class Namespaces(Protocol):
         Raises:
             VMError: the guest is gone, or the program failed.
         """
+
+
+class GuestPorts(Protocol):
+    """Plugs guests that have kernels of their own into their VPC."""
+
+    @abstractmethod
+    def obstacle(self) -> str | None:
+        """Return what keeps guests from being plugged in here; None: nothing."""
+
+    @abstractmethod
+    async def prepare(self, spec: LaunchSpec) -> str:
+        """Return a tap device for a new guest's first interface.
+
+        It is in the hypervisor's own network namespace from now on, for the hypervisor to open.
+
+        Raises:
+            VMError: it could not be made.
+        """
+
+    @abstractmethod
+    async def before_start(self, key: GuestKey) -> str:
+        """Return the tap device of a stopped guest, where the hypervisor can open it again.
+
+        Raises:
+            VMError: it could not be had.
+        """
+
+    @abstractmethod
+    async def connect(self, key: GuestKey) -> str | None:
+        """Join a guest with its VPC, its packet filter and its metadata service.
+
+        The guest is there and waits; it goes on only afterwards. It may be repeated, after a
+        restart of the emulator too, when the guest runs.
+
+        Returns:
+            The address at which this machine reaches the guest, if there is one.
+
+        Raises:
+            VMError: it could not be done, and the guest must not run.
+        """
+
+    @abstractmethod
+    async def forget(self, key: GuestKey) -> None:
+        """Remove all that was made for a guest; one that never was is no error."""

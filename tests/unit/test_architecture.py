@@ -53,7 +53,10 @@ ONLY_IN: Mapping[str, frozenset[str]] = {
         "os.getenv": "emulator.config",
         "subprocess": "emulator.core.process",
         "docker": "emulator.vm.docker.blocking",
-        "libvirt": "emulator.vm.libvirt.blocking",
+        "libvirt": (
+            "emulator.vm.libvirt.blocking emulator.vm.libvirt.blocking_storage"
+            " emulator.vm.libvirt.blocking_networks"
+        ),
     }.items()
 }
 

@@ -68,6 +68,11 @@ def specification(region: Region, launched: Launched, plan: LaunchPlan) -> Launc
     private_ip = interface.private_ips[0] if interface and interface.private_ips else ""
     vpc = None if interface is None else region[Vpc].get(interface.vpc_id)
     resolver = ResolverSettings() if vpc is None else resolver_settings(region, vpc)
+    disks = [
+        GuestDisk(volume.id, volume.attachment.device, volume.size_gib, volume.snapshot_id)
+        for volume in launched.volumes
+        if volume.attachment is not None
+    ]
     return LaunchSpec(
         key=GuestKey(region.account, region.name, instance.id),
         image_id=instance.image_id,
@@ -85,12 +90,9 @@ def specification(region: Region, launched: Launched, plan: LaunchPlan) -> Launc
         user_data=plan.user_data_bytes,
         nameservers=(*resolver.servers, *(FALLBACK if resolver.is_provided else ())),
         search_domains=resolver.search,
-        disks=tuple(
-            GuestDisk(volume.id, volume.attachment.device, volume.size_gib, volume.snapshot_id)
-            for volume in launched.volumes
-            if volume.attachment is not None
-            and volume.attachment.device != instance.root_device_name
-        ),
+        disks=tuple(disk for disk in disks if disk.device != instance.root_device_name),
+        root_disk=next((disk for disk in disks if disk.device == instance.root_device_name), None),
+        zone=instance.availability_zone,
         memento=memento(region, launched),
     )
 
