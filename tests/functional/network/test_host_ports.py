@@ -131,13 +131,17 @@ def test_much_goes_through_whole_and_each_side_may_end_first(stage: Stage) -> No
     assert sums == [answer]
 
 
+def wait_for_a_byte(port: int) -> None:
+    with HOST.connected("127.0.0.1", port) as stream:
+        stream.settimeout(PATIENCE_SECONDS)
+        stream.recv(1)
+
+
 def test_nobody_at_the_other_end_is_a_connection_that_ends(stage: Stage) -> None:
     stage.change("authorize", 7777)
     port = stage.until_open("7777/tcp")
-    # The reset may come as early as that.
-    with pytest.raises(ConnectionResetError), HOST.connected("127.0.0.1", port) as stream:
-        stream.settimeout(PATIENCE_SECONDS)
-        stream.recv(1)
+    with pytest.raises(ConnectionResetError):
+        wait_for_a_byte(port)
     stage.change("revoke", 7777)
 
 

@@ -65,10 +65,6 @@ def new_group(cloud: Cloud, vpc_id: str, name: str, *, closed: bool) -> str:
         cloud.ec2.authorize_security_group_ingress(
             GroupId=group_id, IpPermissions=[{"IpProtocol": "-1", **EVERYBODY}]
         )
-        cloud.ec2.authorize_security_group_egress(
-            GroupId=group_id,
-            IpPermissions=[{"IpProtocol": "-1", "Ipv6Ranges": EVERYBODY["Ipv6Ranges"]}],
-        )
     return str(group_id)
 
 

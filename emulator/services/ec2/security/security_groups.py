@@ -153,24 +153,57 @@ def new_default_group(
     )
     _allow_all_egress(
         region,
-        group.id,
-        derived(prefix, group.id, "egress") if stable else world.ids.resource(prefix),
+        group,
+        (lambda which: derived(prefix, group.id, which))
+        if stable
+        else (lambda _: world.ids.resource(prefix)),
     )
     return group
 
 
-def _allow_all_egress(region: Region, group_id: str, rule_id: str) -> None:
-    region[SecurityGroupRule].add(
-        SecurityGroupRule(
-            id=rule_id,
-            group_id=group_id,
-            is_egress=True,
-            protocol="-1",
-            from_port=-1,
-            to_port=-1,
-            cidr_ipv4="0.0.0.0/0",
-        )
+def _allow_all_egress(region: Region, group: SecurityGroup, new_id: Callable[[str], str]) -> None:
+    """Let a new group's members send anything: over IPv6, too, where its VPC has that.
+
+    Source: "Default security groups for your VPCs"; a group that somebody makes is the same.
+    ``new_id`` is told which of the group's rules it is.
+    """
+    region[SecurityGroupRule].add(_everything_out(group, new_id("egress"), cidr_ipv4="0.0.0.0/0"))
+    vpc = region[Vpc].get(group.vpc_id)
+    if vpc is not None and vpc.ipv6_associations:
+        rule = _everything_out(group, new_id("ipv6-egress"), cidr_ipv6="::/0")
+        region[SecurityGroupRule].add(rule)
+
+
+def _everything_out(
+    group: SecurityGroup,
+    rule_id: str,
+    *,
+    cidr_ipv4: str | None = None,
+    cidr_ipv6: str | None = None,
+) -> SecurityGroupRule:
+    return SecurityGroupRule(
+        id=rule_id,
+        group_id=group.id,
+        is_egress=True,
+        protocol="-1",
+        from_port=-1,
+        to_port=-1,
+        cidr_ipv4=cidr_ipv4,
+        cidr_ipv6=cidr_ipv6,
     )
+
+
+def admit_ipv6_egress(region: Region, vpc_id: str, new_id: Callable[[], str]) -> None:
+    """Let a VPC's default group send over IPv6, if nobody changed what it may send.
+
+    Source: as above; AWS does so when the VPC gets its first IPv6 range.
+    """
+    group = named_group(region, vpc_id, DEFAULT)
+    if group is None:
+        return
+    rules = [rule for rule in region[SecurityGroupRule].where(group_id=group.id) if rule.is_egress]
+    if [(rule.protocol, rule.cidr_ipv4) for rule in rules] == [("-1", "0.0.0.0/0")]:
+        region[SecurityGroupRule].add(_everything_out(group, new_id(), cidr_ipv6="::/0"))
 
 
 def named_group(region: Region, vpc_id: str, name: str) -> SecurityGroup | None:
@@ -347,7 +380,7 @@ def create_security_group(
         tags=tags,
     )
     region[SecurityGroup].add(group)
-    _allow_all_egress(region, group.id, call.new_id(SecurityGroupRule))
+    _allow_all_egress(region, group, lambda _: call.new_id(SecurityGroupRule))
     return {
         "GroupId": group.id,
         "SecurityGroupArn": arn(region, f"security-group/{group.id}"),

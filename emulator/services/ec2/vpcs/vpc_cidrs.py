@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
+from emulator.model.security_group import SecurityGroupRule
 from emulator.model.vpc import CidrAssociation, NetworkAcl, Subnet, Vpc
 from emulator.net import cidrs
 from emulator.services.call import Call, Handler
@@ -15,6 +16,7 @@ from emulator.services.ec2.security.network_acls import (
     first_entries,
     first_ipv6_entries,
 )
+from emulator.services.ec2.security.security_groups import admit_ipv6_egress
 from emulator.services.ec2.vpcs.ipam import refuse_pools
 from emulator.services.ec2.vpcs.vpc_lifecycle import requested_ipv6
 from emulator.services.ec2.vpcs.vpcs import VPC, ipv4_association, ipv6_association
@@ -64,6 +66,7 @@ def associate_vpc_cidr_block(
             raise _too_many(vpc, cidrs.MAX_IPV6_RANGES)
         vpc.ipv6_associations = (*vpc.ipv6_associations, ipv6)
         _admit_ipv6(default_acl(region, vpc.id))
+        admit_ipv6_egress(region, vpc.id, lambda: call.new_id(SecurityGroupRule))
         return {"VpcId": vpc.id, "Ipv6CidrBlockAssociation": ipv6_association(ipv6, "associating")}
     assert cidr is not None
     network = cidrs.vpc_range(cidr)

@@ -79,6 +79,57 @@ def test_a_new_group_lets_everything_out_and_nothing_in(groups: Groups) -> None:
     assert group["SecurityGroupArn"].endswith(f":security-group/{groups.web}")
 
 
+EVERYWHERE = {"0.0.0.0/0", "::/0"}
+
+
+def destinations(group: dict[str, Any]) -> set[str]:
+    (permission,) = group["IpPermissionsEgress"]
+    assert permission["IpProtocol"] == "-1"
+    ranges = permission.get("IpRanges", []) + permission.get("Ipv6Ranges", [])
+    return {each.get("CidrIp") or each["CidrIpv6"] for each in ranges}
+
+
+def default_group(client: Client, vpc_id: str) -> dict[str, Any]:
+    named = [
+        {"Name": "group-name", "Values": ["default"]},
+        {"Name": "vpc-id", "Values": [vpc_id]},
+    ]
+    (group,) = client.call("DescribeSecurityGroups", Filters=named)["SecurityGroups"]
+    found: dict[str, Any] = group
+    return found
+
+
+def test_groups_of_a_vpc_with_ipv6_let_that_out_too() -> None:
+    client = Client()
+    vpc = client.call("CreateVpc", CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]
+    made = client.call("CreateSecurityGroup", GroupName="web", Description="x", VpcId=vpc["VpcId"])[
+        "GroupId"
+    ]
+    (web,) = client.call("DescribeSecurityGroups", GroupIds=[made])["SecurityGroups"]
+
+    assert destinations(web) == EVERYWHERE
+    assert destinations(default_group(client, vpc["VpcId"])) == EVERYWHERE
+
+
+def test_the_default_group_lets_ipv6_out_once_its_vpc_has_that_unless_it_was_changed() -> None:
+    client = Client()
+    kept, changed = (
+        client.call("CreateVpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(2)
+    )
+    group = default_group(client, changed)
+    client.call(
+        "AuthorizeSecurityGroupEgress",
+        GroupId=group["GroupId"],
+        IpPermissions=[tcp(443)],
+    )
+    before = default_group(client, changed)["IpPermissionsEgress"]
+    for vpc_id in (kept, changed):
+        client.call("AssociateVpcCidrBlock", VpcId=vpc_id, AmazonProvidedIpv6CidrBlock=True)
+
+    assert destinations(default_group(client, kept)) == EVERYWHERE
+    assert default_group(client, changed)["IpPermissionsEgress"] == before
+
+
 @pytest.mark.parametrize(
     ("name", "code"),
     [
