@@ -7,7 +7,7 @@ a manager has it by having its methods, and who needs it asks with ``isinstance`
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -428,8 +428,55 @@ class Namespaces(Protocol):
         """
 
 
+@attrs.frozen
+class Wire:
+    """What guests of one VPC are joined by, on the hypervisor's machine.
+
+    Attributes:
+        bridge: the link that is a bridge.
+        cidr: the range that is routed to it: the VPC's own block unless that was taken.
+        gateway: the machine's own address there.
+    """
+
+    bridge: str
+    cidr: str
+    gateway: str
+
+
+class Wires(Protocol):
+    """Makes what joins the guests of a VPC."""
+
+    @abstractmethod
+    async def ensure(self, network: GuestNetwork) -> Wire:
+        """Return a VPC's wire, made if it is not there yet.
+
+        Raises:
+            VMError: it could not be made.
+        """
+
+
+class Plugs(Protocol):
+    """Gives guests that run further interfaces, and takes them away again."""
+
+    @abstractmethod
+    async def plug(self, instance_id: str, link: str, mac_address: str) -> None:
+        """Give a guest an interface on a link of ``GuestPorts``; it may have it already.
+
+        Raises:
+            VMError: it could not be done.
+        """
+
+    @abstractmethod
+    async def unplug(self, instance_id: str, mac_address: str) -> None:
+        """Take an interface from a guest; it may not have it."""
+
+
 class GuestPorts(Protocol):
-    """Plugs guests that have kernels of their own into their VPC."""
+    """Plugs guests that have kernels of their own into their VPC.
+
+    A hypervisor puts a macvtap device of its own on a link that it is named; what comes from
+    there goes through a network namespace of the guest's alone.
+    """
 
     @abstractmethod
     def obstacle(self) -> str | None:
@@ -437,9 +484,9 @@ class GuestPorts(Protocol):
 
     @abstractmethod
     async def prepare(self, spec: LaunchSpec) -> str:
-        """Return a tap device for a new guest's first interface.
+        """Return the link for a new guest's first interface, on the hypervisor's machine.
 
-        It is in the hypervisor's own network namespace from now on, for the hypervisor to open.
+        Nothing gets through it before ``connect``.
 
         Raises:
             VMError: it could not be made.
@@ -447,7 +494,7 @@ class GuestPorts(Protocol):
 
     @abstractmethod
     async def before_start(self, key: GuestKey) -> str:
-        """Return the tap device of a stopped guest, where the hypervisor can open it again.
+        """Return the link of a stopped guest, made again where it is gone.
 
         Raises:
             VMError: it could not be had.
@@ -470,3 +517,7 @@ class GuestPorts(Protocol):
     @abstractmethod
     async def forget(self, key: GuestKey) -> None:
         """Remove all that was made for a guest; one that never was is no error."""
+
+    @abstractmethod
+    async def keep_only(self, instance_ids: Collection[str]) -> None:
+        """Remove what was made for any other guest by an emulator of this namespace."""

@@ -75,15 +75,19 @@ class NetworkPort:
 
 
 @attrs.frozen
-class TapPort:
-    """An interface that is a tap device of ours."""
+class LinkPort:
+    """An interface that the hypervisor puts on a link of ours, by a macvtap device of its own.
 
-    tap: str
+    Attributes:
+        link: the link's name on the hypervisor's machine.
+    """
+
+    link: str
     mac_address: str
     mtu: int = 0
 
 
-Port = NetworkPort | TapPort
+Port = NetworkPort | LinkPort
 
 
 @attrs.frozen

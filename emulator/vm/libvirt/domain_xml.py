@@ -18,10 +18,10 @@ from emulator.vm.libvirt.domain import (
     TEST,
     Disk,
     Domain,
+    LinkPort,
     NetworkPort,
     Note,
     Port,
-    TapPort,
 )
 
 NOTE_URI = "urn:ec2-emulator:instance:1"
@@ -307,9 +307,9 @@ def port_element(port: Port) -> etree._Element:
         if port.nwfilter:
             add(element, "filterref", filter=port.nwfilter)
     else:
-        element = etree.Element("interface", {"type": "ethernet"})
+        element = etree.Element("interface", {"type": "direct"})
         add(element, "mac", address=port.mac_address)
-        add(element, "target", dev=port.tap, managed="no")
+        add(element, "source", dev=port.link, mode="private")
         if port.mtu:
             add(element, "mtu", size=port.mtu)
     add(element, "model", type="virtio")
@@ -319,12 +319,12 @@ def port_element(port: Port) -> etree._Element:
 def ports_of(domain: etree._Element) -> Iterator[Port]:
     """Yield a domain's interfaces that are of the emulator's kinds."""
     for element in domain.iterfind("devices/interface"):
-        mac, source, target = (element.find(tag) for tag in ("mac", "source", "target"))
+        mac, source = (element.find(tag) for tag in ("mac", "source"))
         address = "" if mac is None else mac.get("address", "")
         if element.get("type") == "network" and source is not None:
             yield NetworkPort(source.get("network", ""), address)
-        elif element.get("type") == "ethernet" and target is not None:
-            yield TapPort(target.get("dev", ""), address)
+        elif element.get("type") == "direct" and source is not None:
+            yield LinkPort(source.get("dev", ""), address)
 
 
 def display_of(domain: etree._Element) -> str | None:
