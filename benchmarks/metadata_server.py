@@ -26,6 +26,7 @@ from emulator.core.clock import Clock
 from emulator.core.ids import Ids
 from emulator.core.threads import NoThreads
 from emulator.imds.server import Listeners
+from emulator.vm.managers import Managers
 from emulator.vm.mock.manager import MockManager
 from emulator.web.listener import HttpListener
 from emulator.wire.message import HttpRequest
@@ -40,7 +41,7 @@ def main(port: int) -> None:
         clock=Clock.starting_at(reactor, datetime.now(UTC)),
         ids=Ids(random.Random()),
         threads=NoThreads(),
-        machines=MockManager(),
+        machines=Managers([MockManager()]),
     )
     headers = {name.lower(): value for name, value in HEADERS.items()}
     answer = api.answer(HttpRequest("POST", "/", headers=headers, body=LAUNCH.encode()))

@@ -23,7 +23,7 @@ from twisted.logger import Logger
 
 from emulator.app.init_stages import InitStages, program_runner
 from emulator.app.keys import kept
-from emulator.app.machines import Machines, build_machines, enforcement
+from emulator.app.machines import AllMachines, build_machines, enforcement
 from emulator.app.start_error import StartError as StartError
 from emulator.config import Config
 from emulator.core import event_loop, log
@@ -50,7 +50,7 @@ from emulator.services.registry import SERVICES, imports, prepare_common
 from emulator.state.store import Region, State
 from emulator.vm import registry
 from emulator.vm.docker.own_container import in_container
-from emulator.vm.interface import VMManager
+from emulator.vm.managers import Managers
 from emulator.web.admin import Admin
 from emulator.web.api import Api
 from emulator.web.connection import Answer, OnAnswered
@@ -101,7 +101,7 @@ def build(
     clock: Clock,
     ids: Ids,
     threads: Threads,
-    machines: VMManager,
+    machines: Managers,
     accounts: Accounts | None = None,
     tells_parameters: bool = False,
     state: State | None = None,
@@ -120,7 +120,7 @@ def build(
         tells_parameters: whether each request's parameters are logged.
         state: for whoever needs it before there is an API.
         background: likewise.
-        images: the manager's own images, which every region has.
+        images: the managers' own images, which every region has.
         manager_tag: who sees the manager's tag on instances.
     """
     world = World(
@@ -251,7 +251,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         clock=clock,
         ids=Ids(random.Random()),  # noqa: S311 - names, not secrets
         threads=threads,
-        machines=machines.manager,
+        machines=machines.managers,
         accounts=Accounts(config.default_account_id),
         tells_parameters=config.level in ("debug", "trace"),
         state=state,
@@ -300,9 +300,10 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         METADATA_PORT: Listeners(metadata, door_in_instance, background),
         API_PORT: Listeners(_ApiInInstances(site), door_in_instance, background),
     }
-    if machines.namespaces is not None:
+    if machines.namespaces:
         in_instances[DNS_PORT] = _resolvers(state, reactor, background)
-        machines.namespaces.listeners = in_instances
+        for namespaces in machines.namespaces:
+            namespaces.listeners = in_instances
 
     async def stop() -> None:
         logger.info("stopping: requests in flight are answered first")
@@ -333,11 +334,11 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     reactor.run()
 
 
-def _tell(chosen: registry.Choice, machines: Machines) -> None:
+def _tell(chosen: registry.Choice, machines: AllMachines) -> None:
     """Say in the log what is behind instances, and what holds for them."""
     logger.info("VM manager: {name} ({reason})", name=chosen.name, reason=chosen.reason)
     logger.info("security groups: {truth}", truth=machines.enforcement)
-    if machines.namespaces is not None:
+    if machines.namespaces:
         logger.info("ports that groups open later: {live}", live=machines.live_ports)
 
 

@@ -29,7 +29,6 @@ from emulator.net.host_ports import LiveHostPorts, leads_to
 from emulator.net.namespace import DirectWay, InstanceNamespaces, Way, nft_obstacle
 from emulator.net.ports import API_URL
 from emulator.net.truth import Truth
-from emulator.services.ec2.images.machine_images import MachineImages
 from emulator.state.store import State
 from emulator.vm.docker.assembly import DockerOptions, docker_manager
 from emulator.vm.docker.blocking import EngineAddress
@@ -161,15 +160,7 @@ def docker_machines(
         guard=None if way.obstacle() or nft_obstacle() else BridgeGuard(way),
         in_reactor=reactor.callFromThread,
     )
-    return Machines(
-        manager,
-        truth,
-        MachineImages(manager.name),
-        namespaces,
-        pool,
-        command_pool,
-        live_ports,
-    )
+    return Machines(manager, truth, namespaces, pool, command_pool, live_ports)
 
 
 def _live_ports(*, in_container: bool, engine_socket: str | None) -> LivePorts:

@@ -1,27 +1,33 @@
-"""The VM manager of a run, put together from settings."""
+"""The VM managers of a run, put together from settings."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from emulator.config import Config
 from emulator.core.background import Background
 from emulator.core.clock import Clock
-from emulator.net.truth import Truth
+from emulator.net.truth import Truth, together
 from emulator.state.store import State
 from emulator.vm import registry
 from emulator.vm.interface import FollowsGuests, VMManager
+from emulator.vm.managers import Managers
 from emulator.vm.mock.manager import MockManager
 from emulator.web.api import Api
 
 if TYPE_CHECKING:
     from emulator.net.namespace import InstanceNamespaces
     from emulator.services.ec2.images.machine_images import MachineImages
+
+log = Logger()
 
 # How long a busy thread keeps the interpreter from the reactor, which everybody waits for.
 SWITCH_SECONDS = 0.001
@@ -55,7 +61,6 @@ class Machines:
 
     Attributes:
         manager: what EC2 asks.
-        images: those that the manager has, for managers with images of their own.
         namespaces: enters guests' network namespaces, for managers whose guests have any.
         pool: the manager's own threads.
         command_pool: those in which commands in guests block, for as long as these run.
@@ -65,40 +70,110 @@ class Machines:
 
     manager: VMManager
     enforcement: Truth
-    images: MachineImages | None = None
     namespaces: InstanceNamespaces | None = None
     pool: ThreadPool | None = None
     command_pool: ThreadPool | None = None
     live_ports: LivePorts = LivePorts()
 
-    def begin(self, api: Api, on_known: Callable[[], None]) -> None:
-        """Start the threads, and let the API's records follow the manager's guests.
-
-        ``on_known`` is called once the records tell of all guests and images there are.
-        """
+    def start_threads(self) -> None:
+        """Start the threads."""
         if self.pool is not None:
             sys.setswitchinterval(SWITCH_SECONDS)
         for pool in (self.pool, self.command_pool):
             if pool is not None:
                 pool.start()
-        if self.images is None or not isinstance(self.manager, FollowsGuests):
-            on_known()
-            return
-        from emulator.services.ec2.instances.guests import GuestRecords  # noqa: PLC0415 - as below
-
-        records = GuestRecords(api.world, api.state, self.images, on_known)
-        api.on_reset = records.end_all
-        self.manager.follow(records)
 
     async def close(self) -> None:
         """Stop following; whatever the manager still has to do, it does."""
-        if isinstance(self.manager, FollowsGuests):
+        if not isinstance(self.manager, FollowsGuests):
+            return
+        try:
             await self.manager.close()
+        except Exception:  # noqa: BLE001 - the others are still to be closed
+            log.failure("{manager} did not end in good order", manager=self.manager.name)
 
     def end_threads(self) -> None:
         """End the threads; those that are at work are waited for, but not for commands."""
         if self.pool is not None:
             self.pool.stop()
+
+
+@attrs.frozen
+class AllMachines:
+    """The managers of a run with what belongs to each.
+
+    Attributes:
+        each: in the user's order.
+        managers: what EC2 asks.
+        images: those that managers have, where any has images of its own.
+    """
+
+    each: Sequence[Machines]
+    managers: Managers
+    images: MachineImages | None
+
+    @property
+    def namespaces(self) -> Sequence[InstanceNamespaces]:
+        """Those who enter guests' network namespaces."""
+        return [one.namespaces for one in self.each if one.namespaces is not None]
+
+    @property
+    def enforcement(self) -> Truth:
+        """Whether packets are filtered as security groups say, in all instances."""
+        return together({one.manager.name: one.enforcement for one in self.each})
+
+    @property
+    def live_ports(self) -> LivePorts:
+        """Whether ports of this machine follow groups, for all instances."""
+        if len(self.each) == 1:
+            return self.each[0].live_ports
+        return LivePorts(
+            all(one.live_ports.are_forwarded for one in self.each),
+            "; ".join(f"{one.manager.name}: {one.live_ports}" for one in self.each),
+        )
+
+    def begin(self, api: Api, on_known: Callable[[], None]) -> None:
+        """Start the threads, and let the API's records follow the managers' guests.
+
+        ``on_known`` is called once the records tell of all guests and images there are. A
+        manager that does not answer keeps that from being so, and keeps nothing else.
+        """
+        for one in self.each:
+            one.start_threads()
+        followed = [one.manager for one in self.each if isinstance(one.manager, FollowsGuests)]
+        if self.images is None or not followed:
+            on_known()
+            return
+        from emulator.services.ec2.instances.guests import GuestRecords  # noqa: PLC0415 - as below
+
+        waited_for = {manager.name for manager in followed}
+
+        def known(name: str) -> None:
+            waited_for.discard(name)
+            if not waited_for:
+                on_known()
+
+        records = [
+            GuestRecords(api.world, api.state, self.images, manager, partial(known, manager.name))
+            for manager in followed
+        ]
+
+        def end_all() -> None:
+            for each in records:
+                each.end_all()
+
+        api.on_reset = end_all
+        for manager, each in zip(followed, records, strict=True):
+            manager.follow(each)
+
+    async def close(self) -> None:
+        """Stop following, all at once; whatever the managers still have to do, they do."""
+        await gatherResults([Deferred.fromCoroutine(one.close()) for one in self.each])
+
+    def end_threads(self) -> None:
+        """End the threads; those that are at work are waited for, but not for commands."""
+        for one in self.each:
+            one.end_threads()
 
 
 def build_machines(
@@ -109,14 +184,37 @@ def build_machines(
     state: State,
     clock: Clock,
     background: Background,
-) -> Machines:
-    """Return the manager that was chosen.
+) -> AllMachines:
+    """Return the managers that were chosen.
 
     Raises:
         StartError: EC2_DOCKER_FLAGS has a flag that is unknown.
     """
-    truth = enforcement(chosen, config)
-    if chosen.name != "docker":
+    each = [
+        _machines(name, config, reactor=reactor, state=state, clock=clock, background=background)
+        for name in (chosen.name,)
+    ]
+    managers = Managers([one.manager for one in each])
+    names = tuple(one.name for one in managers.all if isinstance(one, FollowsGuests))
+    if not names:
+        return AllMachines(each, managers, None)
+    from emulator.services.ec2.images.machine_images import MachineImages  # noqa: PLC0415 - as below
+
+    images = MachineImages(names, any_image=len(names) < len(managers.all))
+    return AllMachines(each, managers, images)
+
+
+def _machines(
+    name: str,
+    config: Config,
+    *,
+    reactor: Any,
+    state: State,
+    clock: Clock,
+    background: Background,
+) -> Machines:
+    truth = _enforcement(name, config)
+    if name != "docker":
         return Machines(MockManager(), truth)
     # The SDK, packet filters, and the families of operations that know guests, take a good part
     # of a second to import, and only this manager needs them at once.
@@ -126,8 +224,12 @@ def build_machines(
 
 
 def enforcement(chosen: registry.Choice, config: Config) -> Truth:
-    """Return whether a manager's guests get packet filters; that is tried, which takes a moment."""
-    if chosen.name != "docker":
+    """Return whether the managers' guests get packet filters; that is tried, and takes a moment."""
+    return together({name: _enforcement(name, config) for name in (chosen.name,)})
+
+
+def _enforcement(name: str, config: Config) -> Truth:
+    if name != "docker":
         return Truth(is_enforced=False, reason="instances have no machines")
     from emulator.app import docker_machines  # noqa: PLC0415 - as above
 

@@ -42,6 +42,7 @@ class Image(Stateful):
         owner_id: the account that made it; stock images belong to their publishers.
         reference: what the machine manager launches it from, such as a Docker image's name;
             None for a record without anything behind it.
+        vm_manager: the manager that ``reference`` is for; empty: none.
         login_user: the user one logs in as.
         snapshot_ids: the snapshots of its block devices.
         state_reason: code and message of why it failed.
@@ -96,6 +97,7 @@ class Image(Stateful):
     source_image_id: str | None = None
     source_image_region: str | None = None
     reference: str | None = None
+    vm_manager: str = ""
     login_user: str = "root"
     last_launched_at: datetime | None = None
     state_reason: tuple[str, str] | None = None

@@ -59,6 +59,7 @@ class Instance(Stateful):
         profile_id: the associated instance profile's, with its ARN.
         public_key: its key pair's at launch, in OpenSSH's format; the pair may go, this stays.
         password_data: that password, sealed, once somebody asked for it.
+        vm_manager: the manager that has its machine; empty: whichever takes any image.
     """
 
     PREFIX: ClassVar[str] = "i"
@@ -114,6 +115,7 @@ class Instance(Stateful):
     profile_id: str | None = None
     public_key: str | None = None
     password_data: str | None = None
+    vm_manager: str = ""
 
 
 @record

@@ -36,6 +36,7 @@ class Volume(Stateful):
         more_attachments: its place in each of these, in the same order.
         initialization_rate_mibps: how fast it is filled from its snapshot, where that was asked.
         source_volume_id: the volume it is a copy of.
+        vm_manager: the manager that keeps its data; empty: it has none yet.
     """
 
     PREFIX: ClassVar[str] = "vol"
@@ -67,6 +68,7 @@ class Volume(Stateful):
     auto_enable_io: bool = False
     initialization_rate_mibps: int | None = None
     source_volume_id: str | None = None
+    vm_manager: str = ""
 
 
 @attrs.frozen
@@ -145,6 +147,7 @@ class Snapshot(Stateful):
         create_permission_users: the accounts that may restore it.
         create_permission_all: whether everybody may.
         transfer_type: of copies: ``standard`` or ``time-based``.
+        vm_manager: the manager that keeps its data; empty: it has none.
     """
 
     PREFIX: ClassVar[str] = "snap"
@@ -171,3 +174,4 @@ class Snapshot(Stateful):
     transfer_type: str | None = None
     completion_duration_minutes: int | None = None
     lock: SnapshotLock | None = None
+    vm_manager: str = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 
@@ -19,3 +21,12 @@ class Truth:
 
     def __str__(self) -> str:
         return f"enforced, {self.reason}" if self.is_enforced else f"not enforced: {self.reason}"
+
+
+def together(truths: Mapping[str, Truth]) -> Truth:
+    """Return what is true of all instances: of one manager's, or of several managers', by name."""
+    if len(truths) == 1:
+        (truth,) = truths.values()
+        return truth
+    reason = "; ".join(f"{name}: {truth}" for name, truth in truths.items())
+    return Truth(all(truth.is_enforced for truth in truths.values()), reason)

@@ -15,7 +15,7 @@ from emulator.core.locks import KeyedLocks
 from emulator.core.threads import Threads
 from emulator.model.row import Row, Stateful
 from emulator.state.store import Region, State
-from emulator.vm.interface import VMManager
+from emulator.vm.managers import Managers
 from emulator.wire.service import Operation
 
 log = Logger()
@@ -26,6 +26,7 @@ class World:
     """What outlives a request: time, randomness, threads, machines.
 
     Attributes:
+        machines: the managers of what is behind instances.
         locks: one for each instance; whoever has a machine changed holds its lock.
         manager_tag: who sees the manager's tag on instances: ``auto``, ``always``, ``never``.
     """
@@ -34,7 +35,7 @@ class World:
     ids: Ids
     background: Background
     threads: Threads
-    machines: VMManager
+    machines: Managers
     locks: KeyedLocks = attrs.field(factory=KeyedLocks)
     manager_tag: str = "auto"
 

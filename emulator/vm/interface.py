@@ -296,10 +296,12 @@ class AttachesVolumes(Protocol):
     """Of a manager whose volumes hold data.
 
     Attributes:
+        name: the manager's.
         largest_disk: the size a disk may have, in the manager's own unit; 0 where it makes no
             disks, and every call does nothing.
     """
 
+    name: str
     largest_disk: int
 
     @abstractmethod

@@ -14,7 +14,8 @@ from emulator.core.errors import AwsError
 from emulator.model.instance import Instance
 from emulator.state.joins import primary, public_address
 from emulator.state.store import EVERYWHERE, Region
-from emulator.vm.interface import FollowsGuests, Guest, MachineImage, ReadsConsole, VMError
+from emulator.vm.interface import FollowsGuests, Guest, ReadsConsole, VMError
+from emulator.vm.managers import KnownImage
 from emulator.web.admin import Page
 from emulator.web.api import Api
 from emulator.wire.message import HttpRequest, HttpResponse
@@ -30,11 +31,11 @@ def _json(status: int, value: Any) -> HttpResponse:
 
 
 class KnownImages(Protocol):
-    """Who knows the VM manager's images."""
+    """Who knows the VM managers' images."""
 
     @property
     @abstractmethod
-    def known(self) -> Sequence[MachineImage]:
+    def known(self) -> Sequence[KnownImage]:
         """The images there are now."""
 
 
@@ -56,37 +57,43 @@ class MachinePages:
 
     async def instances(self, _: HttpRequest) -> HttpResponse:
         """List the instances of every account and region, with the ports of their machines."""
-        manager = self._api.world.machines
+        managers = self._api.world.machines
         guests: dict[str, Guest] = {}
-        if isinstance(manager, FollowsGuests):
+        errors: dict[str, str] = {}
+        asked = [each for each in managers.all if isinstance(each, FollowsGuests)]
+        for manager in asked:
             try:
-                guests = {guest.instance_id: guest for guest in await manager.describe()}
+                guests.update({guest.instance_id: guest for guest in await manager.describe()})
             except VMError as error:
-                return _json(503, {"error": str(error)})
+                errors[manager.name] = str(error)
+        if errors and len(errors) == len(managers.all):
+            return _json(503, {"error": "; ".join(errors.values())})
         return _json(
             200,
             {
                 "instances": [
-                    _shown(region, instance, guests.get(instance.id))
+                    _shown(region, instance, managers.of(instance).name, guests.get(instance.id))
                     for region, instance in self._all()
-                ]
+                ],
+                "errors": errors,
             },
         )
 
     def images(self, _: HttpRequest) -> HttpResponse:
-        """List the images that the VM manager has."""
+        """List the images that the VM managers have."""
         known = () if self._images is None else self._images.known
         return _json(
             200,
             {
                 "images": [
                     {
-                        "ImageId": image.image_id,
-                        "Name": image.name,
-                        "Reference": image.reference,
-                        "Architecture": image.architecture,
+                        "ImageId": each.image.image_id,
+                        "Name": each.image.name,
+                        "Reference": each.image.reference,
+                        "Architecture": each.image.architecture,
+                        "VmManager": each.manager,
                     }
-                    for image in known
+                    for each in known
                 ]
             },
         )
@@ -94,9 +101,10 @@ class MachinePages:
     async def console(self, request: HttpRequest) -> HttpResponse:
         """Return what an instance wrote to its console: ``?id=i-…``."""
         wanted = parse_qs(request.query).get("id", [""])[0]
-        manager = self._api.world.machines
-        if not any(instance.id == wanted for _, instance in self._all()):
+        found = next((instance for _, instance in self._all() if instance.id == wanted), None)
+        if found is None:
             return _json(404, {"error": f"there is no instance {wanted[:64]}"})
+        manager = self._api.world.machines.of(found)
         if not isinstance(manager, ReadsConsole):
             return _json(400, {"error": "the VM manager keeps no console output"})
         try:
@@ -134,7 +142,7 @@ class MachinePages:
         ]
 
 
-def _shown(region: Region, instance: Instance, guest: Guest | None) -> dict[str, Any]:
+def _shown(region: Region, instance: Instance, manager: str, guest: Guest | None) -> dict[str, Any]:
     interface = primary(region, instance)
     private_ip = interface.private_ips[0] if interface and interface.private_ips else None
     public_ip = None
@@ -148,6 +156,7 @@ def _shown(region: Region, instance: Instance, guest: Guest | None) -> dict[str,
         "State": instance.state,
         "ImageId": instance.image_id,
         "InstanceType": instance.instance_type,
+        "VmManager": manager,
         "PrivateIpAddress": private_ip,
         "PublicIpAddress": public_ip,
         "MachineAddress": guest.public_ip if guest else None,

@@ -26,6 +26,7 @@ from emulator.core.clock import Clock
 from emulator.core.ids import Ids
 from emulator.core.threads import NoThreads
 from emulator.vm.interface import VMManager
+from emulator.vm.managers import Managers
 from emulator.vm.mock.manager import MockManager
 from emulator.web.api import Api
 from emulator.wire.message import HttpRequest
@@ -48,7 +49,7 @@ def new_api(
         clock=Clock.starting_at(reactor, EPOCH),
         ids=Ids(random.Random(seed)),
         threads=NoThreads(),
-        machines=machines or MockManager(),
+        machines=Managers([machines or MockManager()]),
         **settings,
     )
     return api, reactor

@@ -13,6 +13,7 @@ from emulator.services.ec2.images.machine_images import MachineImages
 from emulator.services.ec2.instances.guests import GuestRecords
 from emulator.state.store import Region, State
 from emulator.vm.interface import GuestKey
+from emulator.vm.managers import Managers
 from tests.fakes.docker_engine import FakeEngine
 from tests.fakes.docker_manager import DockerHost, result_of
 from tests.fakes.launcher import Launcher
@@ -39,18 +40,18 @@ class DockerWorld:
         if engine is None:
             self.engine.add_image(TAG)
         self.state = State()
-        images = MachineImages("docker")
+        images = MachineImages(("docker",))
         self.api = build(
             clock=self.host.clock,
             ids=Ids(random.Random(1)),
             threads=NoThreads(),
-            machines=self.host.manager,
+            machines=Managers([self.host.manager]),
             state=self.state,
             background=self.host.background,
             images=images,
             manager_tag=manager_tag,
         )
-        self.records = GuestRecords(self.api.world, self.state, images)
+        self.records = GuestRecords(self.api.world, self.state, images, self.host.manager)
         self.client = Launcher(like=self)  # type: ignore[arg-type]
         self.see_images()
 

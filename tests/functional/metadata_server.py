@@ -23,6 +23,7 @@ from emulator.core.threads import PooledThreads
 from emulator.imds.admin import pages
 from emulator.imds.server import Listeners
 from emulator.model.instance import Instance
+from emulator.vm.managers import Managers
 from emulator.vm.mock.manager import MockManager
 from emulator.web.admin import Admin
 from emulator.web.listener import HttpListener, parse_addresses
@@ -36,7 +37,7 @@ api = build(
     clock=clock,
     ids=Ids(random.Random()),
     threads=PooledThreads(reactor, reactor.getThreadPool()),
-    machines=MockManager(),
+    machines=Managers([MockManager()]),
 )
 metadata = build_metadata(api, token_key=KEY, credentials_seconds=credentials_seconds)
 listeners = Listeners(

@@ -30,14 +30,15 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "vm.libvirt": "vm.interface vm.seed vm.disks model core",
         "vm.virtualbox": "vm.interface vm.seed vm.disks model core",
         "vm.reconcile": "vm.interface model core",
+        "vm.managers": "vm.interface model core",
         "vm.registry": "vm.interface vm.mock vm.docker vm.libvirt vm.virtualbox model core",
         "net": "vm.interface state model core",
-        "services": "wire state model catalog net vm.interface vm.reconcile core",
+        "services": "wire state model catalog net vm.interface vm.managers vm.reconcile core",
         "imds": "net wire state model catalog core",
-        "web": "services wire state vm.interface model core",
+        "web": "services wire state vm.interface vm.managers model core",
         "app": (
             "web services imds net wire state model catalog core config vm.interface"
-            " vm.registry vm.reconcile vm.mock vm.docker vm.libvirt vm.virtualbox"
+            " vm.registry vm.managers vm.reconcile vm.mock vm.docker vm.libvirt vm.virtualbox"
         ),
         "cli": "app services wire catalog config core",
         "__main__": "cli",

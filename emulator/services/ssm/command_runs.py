@@ -107,32 +107,35 @@ def _begin(world: World, region: Region, command: Command, invocation: Invocatio
         f"ending {invocation.id}",
         _overdue,
         world,
+        region,
         invocation,
     )
 
 
-def _overdue(world: World, invocation: Invocation) -> None:
+def _overdue(world: World, region: Region, invocation: Invocation) -> None:
     """End a script whose time is up where the manager did not, or could not end all of it."""
     if invocation.state == "InProgress":
         invocation.details = "ExecutionTimedOut"
-        _stop(world, invocation)
+        _stop(world, region, invocation)
 
 
-def _stop(world: World, invocation: Invocation) -> None:
+def _stop(world: World, region: Region, invocation: Invocation) -> None:
     """End a script in its guest; then, if the manager still waits for it, the waiting."""
-    _stop_in_background(world, invocation)
+    _stop_in_background(world, region, invocation)
     world.later(
         _STOP_SECONDS, f"ending {invocation.id}", world.background.cancel, task_name(invocation)
     )
 
 
-def _stop_in_background(world: World, invocation: Invocation) -> None:
-    world.background.start(f"stopping command {invocation.id}", _stop_script(world, invocation))
+def _stop_in_background(world: World, region: Region, invocation: Invocation) -> None:
+    world.background.start(
+        f"stopping command {invocation.id}", _stop_script(world, region, invocation)
+    )
 
 
-async def _stop_script(world: World, invocation: Invocation) -> None:
-    manager = world.machines
-    if not isinstance(manager, RunsCommands):
+async def _stop_script(world: World, region: Region, invocation: Invocation) -> None:
+    manager = _manager(world, region, invocation)
+    if manager is None:
         return
     try:
         await manager.run_command(
@@ -144,14 +147,23 @@ async def _stop_script(world: World, invocation: Invocation) -> None:
         log.info("{what} is not stopped: {error}", what=task_name(invocation), error=str(error))
 
 
+def _manager(world: World, region: Region, invocation: Invocation) -> RunsCommands | None:
+    """Return who runs commands in an invocation's instance, if anybody does."""
+    instance = region[Instance].get(invocation.instance_id)
+    if instance is None:
+        return None
+    manager = world.machines.of(instance)
+    return manager if isinstance(manager, RunsCommands) else None
+
+
 def _directory(invocation: Invocation) -> str:
     directory = _DIRECTORY.format(instance=invocation.instance_id, command=invocation.command_id)
     return f"{directory}/0.awsrunShellScript"
 
 
 async def _run(world: World, region: Region, command: Command, invocation: Invocation) -> None:
-    manager = world.machines
-    if not isinstance(manager, RunsCommands):
+    manager = _manager(world, region, invocation)
+    if manager is None:
         _fail(world, invocation, "the VM manager cannot run commands")
         return
     try:
@@ -169,12 +181,12 @@ async def _run(world: World, region: Region, command: Command, invocation: Invoc
     except CancelledError:
         if invocation.state != "Cancelling" and not _is_overdue(invocation):
             raise  # the program ends
-        _finish(world, invocation, CommandResult(STOPPED_STATUS, b"", b""))
+        _finish(world, region, invocation, CommandResult(STOPPED_STATUS, b"", b""))
     except VMError as error:
         log.info("{what}: {error}", what=task_name(invocation), error=str(error))
         _fail(world, invocation, str(error))
     else:
-        _finish(world, invocation, result)
+        _finish(world, region, invocation, result)
     world.later(0, f"advancing {command.id}", advance, world, region, command)
 
 
@@ -183,7 +195,7 @@ def _fail(world: World, invocation: Invocation, reason: str) -> None:
     _end_or_cancel(world, invocation, "Failed", "Failed")
 
 
-def _finish(world: World, invocation: Invocation, result: CommandResult) -> None:
+def _finish(world: World, region: Region, invocation: Invocation, result: CommandResult) -> None:
     errors = result.errors.decode(errors="replace")
     timed_out = result.timed_out or _is_overdue(invocation)
     status = STOPPED_STATUS if timed_out else result.exit_status
@@ -195,7 +207,7 @@ def _finish(world: World, invocation: Invocation, result: CommandResult) -> None
     invocation.errors = _cut(errors, MAX_ERRORS)
     if result.timed_out:
         # The manager ended the script, but perhaps not what the script had started.
-        _stop_in_background(world, invocation)
+        _stop_in_background(world, region, invocation)
     if timed_out:
         _end_or_cancel(world, invocation, "TimedOut", "ExecutionTimedOut")
     elif status != 0:
@@ -220,14 +232,14 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - len(_CUT)] + _CUT
 
 
-def cancel(world: World, invocation: Invocation) -> None:
+def cancel(world: World, region: Region, invocation: Invocation) -> None:
     """End an invocation that waits or runs; one that has ended stays as it is."""
     if invocation.state in ("Pending", "Delayed"):
         _end(world, invocation, "Cancelled", "Cancelled")
     elif invocation.state == "InProgress":
         invocation.details = "Cancelling"
         invocation.move("Cancelling")
-        _stop(world, invocation)
+        _stop(world, region, invocation)
 
 
 def share(text: str, whole: int) -> int:

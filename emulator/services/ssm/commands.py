@@ -183,7 +183,7 @@ def cancel_command(call: Call, params: Mapping[str, Any]) -> dict[str, Any]:
         if instance_id not in invocations:
             raise AwsError("InvalidInstanceId", f"The command was not sent to {instance_id}.")
     for instance_id in ids or invocations:
-        cancel(call.world, invocations[instance_id])
+        cancel(call.world, call.region, invocations[instance_id])
     return {}
 
 

@@ -28,10 +28,16 @@ _NAMES = {
 
 
 def managed_instances(call: Call) -> list[Instance]:
-    """Return the instances that commands can be sent to; with a manager without machines none."""
-    if not isinstance(call.world.machines, RunsCommands):
+    """Return the instances that commands can be sent to; those without machines are none."""
+    managers = call.world.machines
+    able = {manager for manager in managers.all if isinstance(manager, RunsCommands)}
+    if not able:
         return []
-    return [instance for instance in call.region[Instance] if instance.state in _MANAGED_STATES]
+    return [
+        instance
+        for instance in call.region[Instance]
+        if instance.state in _MANAGED_STATES and managers.of(instance) in able
+    ]
 
 
 def chosen(call: Call, ids: Sequence[str]) -> list[Instance]:

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock as FakeReactor
 
 from emulator.app import docker_machines as machines
 from emulator.app.docker_machines import host_ranges
-from emulator.app.machines import DEFAULT_IMAGES, Machines, build_machines
+from emulator.app.machines import DEFAULT_IMAGES, AllMachines, build_machines
 from emulator.app.start_error import StartError
 from emulator.config import Config
 from emulator.core.background import Background
@@ -41,7 +41,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def built(name: str = "docker", **environ: str) -> Machines:
+def built(name: str = "docker", **environ: str) -> AllMachines:
     reactor = Reactor()
     return build_machines(
         Choice(name, "a test wants it"),
@@ -54,7 +54,7 @@ def built(name: str = "docker", **environ: str) -> Machines:
 
 
 def manager(**environ: str) -> DockerManager:
-    found = built(**environ).manager
+    found = built(**environ).managers.only
     assert isinstance(found, DockerManager)
     return found
 
@@ -62,17 +62,19 @@ def manager(**environ: str) -> DockerManager:
 def test_the_mock_needs_nothing() -> None:
     found = built("mock")
 
-    assert isinstance(found.manager, MockManager)
-    assert found.images is found.namespaces is found.pool is None
+    assert isinstance(found.managers.only, MockManager)
+    assert found.images is None
+    assert found.namespaces == []
+    assert [one.pool for one in found.each] == [None]
 
 
 def test_docker_is_put_together_without_asking_an_engine() -> None:
     found = built(DOCKER_HOST="unix:///nowhere/at/all")
 
-    assert isinstance(found.manager, DockerManager)
+    assert isinstance(found.managers.only, DockerManager)
     assert found.images is not None
-    assert found.namespaces is not None
-    assert found.pool is not None
+    assert len(found.namespaces) == 1
+    assert [one.pool is None for one in found.each] == [False]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_flags_that_are_not_understood_end_the_start_by_name(flags: str, named: 
 
 
 def test_flags_mean_nothing_to_the_mock() -> None:
-    assert isinstance(built("mock", EC2_DOCKER_FLAGS="--nonsense").manager, MockManager)
+    assert isinstance(built("mock", EC2_DOCKER_FLAGS="--nonsense").managers.only, MockManager)
 
 
 def test_settings_reach_what_they_are_for() -> None:

@@ -129,6 +129,7 @@ def register_image(call: Call, params: aws.RegisterImageRequestTypeDef) -> dict[
         product_codes=tuple(params.get("BillingProducts") or ()),
         uefi_data=params.get("UefiData"),
         reference=None if ancestor is None else ancestor.reference,
+        vm_manager="" if ancestor is None else ancestor.vm_manager,
         login_user="root" if ancestor is None else ancestor.login_user,
     )
     region[Image].add(image)
@@ -228,6 +229,7 @@ def _image_of(
         source_image_id=instance.image_id,
         source_image_region=region.name,
         reference=None if source is None else source.reference,
+        vm_manager=instance.vm_manager,
         login_user="root" if source is None else source.login_user,
     )
 
@@ -312,6 +314,7 @@ _COPIED = (
     "ramdisk_id",
     "product_codes",
     "reference",
+    "vm_manager",
     "login_user",
 )
 
@@ -349,6 +352,7 @@ def _device_copier(
             encrypted=now_encrypted,
             kms_key_id=arn,
             tags=tags,
+            vm_manager="" if held is None else held.vm_manager,
         )
         return attrs.evolve(
             device, snapshot_id=snapshot.id, encrypted=now_encrypted, kms_key_id=arn
@@ -374,7 +378,7 @@ def deregister_image(call: Call, params: aws.DeregisterImageRequestTypeDef) -> d
     image.snapshot_ids = ()
     call.world.expire(region, image, REMEMBERED_SECONDS)
     if image.reference is not None:
-        begin_deletion(call.world, image.id)
+        begin_deletion(call.world, image)
     answer: dict[str, Any] = {"Return": True}
     if params.get("DeleteAssociatedSnapshots"):
         answer["DeleteSnapshotResults"] = [
@@ -395,7 +399,7 @@ def _delete_snapshot(call: Call, snapshot_id: str) -> str:
     if snapshots.locked(snapshot, call.world.clock.now()):
         return "client-error"
     region[Snapshot].remove(snapshot)
-    volume_data.begin_deletion(call.world, snapshot.id)
+    volume_data.begin_deletion(call.world, snapshot)
     return "success"
 
 

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
 
 STOCKED = "images.stocked"
-# The setting of a region that names the VM manager, where that one boots images of its own.
-MANAGER = "images.manager"
+# The setting of a region that names the VM managers which boot images of their own, if any do.
+MANAGERS = "images.managers"
+# The setting that there is also a manager which takes any image: it has none of its own.
+ANY_IMAGE = "images.any"
 # Contract: a manager's AMIs and instances carry its name as this tag.
 MANAGER_TAG = "ec2_vm_manager"
 # The manager that the catalogue's stock images have something to boot for.
@@ -198,8 +200,10 @@ def _stock_device(mapping: Mapping[str, Any]) -> BlockDevice:
 
 
 def stock_row(region: Region, stock: StockImage) -> Image:
-    """Return the record of a stock image; it has a reference where the manager can boot it."""
-    reference = stock.docker_image if region.settings.get(MANAGER) == _STOCK_MANAGER else None
+    """Return the record of a stock image; it has a reference where a manager can boot it."""
+    bootable = stock.docker_image is not None and _STOCK_MANAGER in region.settings.get(
+        MANAGERS, ()
+    )
     return Image(
         id=stock.image_id,
         state="available",
@@ -224,8 +228,9 @@ def stock_row(region: Region, stock: StockImage) -> Image:
         tpm_support=stock.tpm_support,
         public=True,
         deprecated_at=stock.deprecation_time,
-        tags=NO_TAGS if reference is None else {MANAGER_TAG: _STOCK_MANAGER},
-        reference=reference,
+        tags={MANAGER_TAG: _STOCK_MANAGER} if bootable else NO_TAGS,
+        reference=stock.docker_image if bootable else None,
+        vm_manager=_STOCK_MANAGER if bootable else "",
         login_user=stock.login_user,
     )
 
@@ -290,7 +295,7 @@ def launchable(region: Region, image_id: str, state: State | None = None) -> Ima
 
     Raises:
         AwsError: InvalidAMIID.Malformed, InvalidAMIID.Unavailable or InvalidAMIID.NotFound,
-            the last also for an AMI that the VM manager has nothing to boot for.
+            the last also for an AMI that no VM manager has anything to boot for.
     """
     image = find_visible(region, state, image_id)
     if image is None:
@@ -298,8 +303,9 @@ def launchable(region: Region, image_id: str, state: State | None = None) -> Ima
         raise NOUNS["ami"].missing([image_id])
     if image.state != "available":
         raise unavailable(image_id)
-    if image.reference is None and MANAGER in region.settings:
-        # Contract: an AMI that the manager has nothing for cannot be launched.
+    settings = region.settings
+    if image.reference is None and MANAGERS in settings and ANY_IMAGE not in settings:
+        # Contract: an AMI that no manager has anything for cannot be launched.
         raise NOUNS["ami"].missing([image_id])
     return image
 

@@ -25,7 +25,7 @@ def begin_capture(
     world: World, region: Region, image: Image, instance: Instance, *, reboot: bool
 ) -> None:
     """Make a pending image of an instance's machine once the present request is answered."""
-    manager = world.machines
+    manager = world.machines.of(instance)
     if not isinstance(manager, CapturesImages):
         world.settle(image, "available")
         return
@@ -42,7 +42,7 @@ def begin_capture(
 
 def begin_copy(world: World, region: Region, image: Image, reference: str | None) -> None:
     """Make a pending image of what another one is launched from."""
-    manager = world.machines
+    manager = world.machines.of(image)
     if not isinstance(manager, CapturesImages) or reference is None:
         world.settle(image, "available")
         return
@@ -55,9 +55,9 @@ def begin_copy(world: World, region: Region, image: Image, reference: str | None
     _begin(world, image, manager.name, copy)
 
 
-def begin_deletion(world: World, image_id: str) -> None:
+def begin_deletion(world: World, image: Image) -> None:
     """Let go what a deregistered image was launched from."""
-    manager = world.machines
+    manager, image_id = world.machines.of(image), image.id
     if not isinstance(manager, CapturesImages):
         return
 
@@ -75,6 +75,7 @@ def begin_deletion(world: World, image_id: str) -> None:
 def _begin(
     world: World, image: Image, manager_name: str, work: Callable[[], Awaitable[str]]
 ) -> None:
+    image.vm_manager = manager_name
     image.tags = {**image.tags, MANAGER_TAG: manager_name}
 
     async def make() -> None:
@@ -91,6 +92,6 @@ def _begin(
             image.move("available")
         else:
             # It was deregistered meanwhile.
-            begin_deletion(world, image.id)
+            begin_deletion(world, image)
 
     world.later(0, "making an image", lambda: world.background.start(f"making {image.id}", make()))

@@ -17,10 +17,11 @@ from twisted.logger import Logger
 from emulator.catalog.images import stock_image
 from emulator.model.image import BlockDevice, Image
 from emulator.model.volume import Snapshot
-from emulator.services.ec2.images.images import MANAGER, MANAGER_TAG, stock_row
+from emulator.services.ec2.images.images import ANY_IMAGE, MANAGER_TAG, MANAGERS, stock_row
 from emulator.state.codec import CodecError, dump, load
 from emulator.state.store import EVERYWHERE, Region, State
 from emulator.vm.interface import MachineImage
+from emulator.vm.managers import KnownImage
 
 log = Logger()
 
@@ -42,62 +43,90 @@ def image_record(region: Region, image: Image) -> str:
 
 @attrs.define(eq=False)
 class MachineImages:
-    """Keeps the AMIs of all regions in step with what the manager has.
+    """Keeps the AMIs of all regions in step with what the managers have.
+
+    Where several managers have an image by the same AMI id, it is the first one's.
 
     Args:
-        manager: its name, which its images are tagged with; None: it has none.
+        managers: the names of those that have images, which their images are tagged with.
+        any_image: whether another manager takes what none of these has.
     """
 
-    _manager: str | None = None
-    _known: dict[str, MachineImage] = attrs.field(factory=dict, init=False)
+    _managers: tuple[str, ...] = ()
+    _any_image: bool = False
+    _by_manager: dict[str, Sequence[MachineImage]] = attrs.field(factory=dict, init=False)
+    _known: dict[str, KnownImage] = attrs.field(factory=dict, init=False)
 
     @property
-    def known(self) -> Sequence[MachineImage]:
-        """The images there are now."""
+    def known(self) -> Sequence[KnownImage]:
+        """The images there are now, each AMI id once."""
         return tuple(self._known.values())
 
     def seed(self, region: Region) -> None:
         """Give a new region what every region has."""
-        if self._manager is None:
+        if not self._managers:
             return
-        region.settings[MANAGER] = self._manager
-        for image in self._known.values():
-            self._appear(region, image)
+        region.settings[MANAGERS] = self._managers
+        if self._any_image:
+            region.settings[ANY_IMAGE] = True
+        for known in self._known.values():
+            _appear(region, known)
 
-    def replace(self, state: State, images: Sequence[MachineImage]) -> None:
-        """Take note of all the images there are now."""
-        now = {image.image_id: image for image in images}
-        before, self._known = self._known, now
+    def replace(self, state: State, manager: str, images: Sequence[MachineImage]) -> None:
+        """Take note of all the images that a manager has now."""
+        self._by_manager[manager] = images
+        before, self._known = self._known, self._first_of_each()
         regions = [region for region in state if region.name != EVERYWHERE]
-        for image_id, image in before.items():
-            if image_id not in now:
-                log.info("{image} is gone", image=image_id)
+        for image_id, known in before.items():
+            now = self._known.get(image_id)
+            if now is None or now.manager != known.manager:
+                log.info("{image} is gone from {manager}", image=image_id, manager=known.manager)
                 for region in regions:
-                    _vanish(region, image)
-        for image_id, image in now.items():
-            if before.get(image_id) != image:
-                log.info("{image} is {reference}", image=image_id, reference=image.reference)
+                    _vanish(region, known.image)
+        for image_id, known in self._known.items():
+            if before.get(image_id) != known:
+                log.info(
+                    "{image} is {reference} of {manager}",
+                    image=image_id,
+                    reference=known.image.reference,
+                    manager=known.manager,
+                )
                 for region in regions:
-                    self._appear(region, image)
+                    _appear(region, known)
 
-    def _appear(self, region: Region, image: MachineImage) -> None:
-        tags = {MANAGER_TAG: self._manager or ""}
-        row = region[Image].get(image.image_id)
-        if row is None and (stock := stock_image(region.name, image.image_id)) is not None:
-            row = region[Image].add(stock_row(region, stock))
-        if row is not None:
-            if row.state == "available":
-                row.reference = image.reference
-                row.tags = {**row.tags, **tags}
-            return
-        if image.record:
-            _restore(region, image)
-            return
-        region[Image].add(_row(region, image, tags))
+    def _first_of_each(self) -> dict[str, KnownImage]:
+        found: dict[str, KnownImage] = {}
+        for manager in self._managers:
+            for image in self._by_manager.get(manager, ()):
+                known = found.setdefault(image.image_id, KnownImage(manager, image))
+                if known.manager != manager:
+                    log.warn(
+                        "{image} of {manager} is not used: {other} has one of that id",
+                        image=image.image_id,
+                        manager=manager,
+                        other=known.manager,
+                    )
+        return found
 
 
-def _row(region: Region, image: MachineImage, tags: Mapping[str, str]) -> Image:
+def _appear(region: Region, known: KnownImage) -> None:
+    image, tags = known.image, {MANAGER_TAG: known.manager}
+    row = region[Image].get(image.image_id)
+    if row is None and (stock := stock_image(region.name, image.image_id)) is not None:
+        row = region[Image].add(stock_row(region, stock))
+    if row is not None:
+        if row.state == "available":
+            row.reference, row.vm_manager = image.reference, known.manager
+            row.tags = {**row.tags, **tags}
+    elif image.record:
+        _restore(region, known)
+    else:
+        region[Image].add(_row(region, known))
+
+
+def _row(region: Region, known: KnownImage) -> Image:
     """Return the record of an image that was made outside the emulator."""
+    image = known.image
     digest = hashlib.sha256(image.image_id.encode()).hexdigest()
     root = BlockDevice(
         ROOT_DEVICE,
@@ -107,7 +136,7 @@ def _row(region: Region, image: MachineImage, tags: Mapping[str, str]) -> Image:
     return Image(
         id=image.image_id,
         state="available",
-        tags=tags,
+        tags={MANAGER_TAG: known.manager},
         name=image.name,
         owner_id=region.account,
         created_at=image.created_at,
@@ -116,12 +145,14 @@ def _row(region: Region, image: MachineImage, tags: Mapping[str, str]) -> Image:
         block_devices=(root,),
         image_location=f"{region.account}/{image.name}",
         reference=image.reference,
+        vm_manager=known.manager,
         login_user=image.login_user,
     )
 
 
-def _restore(region: Region, image: MachineImage) -> None:
+def _restore(region: Region, known: KnownImage) -> None:
     """Make the records of an image of this account and region again."""
+    image = known.image
     try:
         given: Mapping[str, Any] = json.loads(image.record)
         if (given["account"], given["region"]) != (region.account, region.name):
@@ -134,7 +165,7 @@ def _restore(region: Region, image: MachineImage) -> None:
     if row.id != image.image_id:
         log.warn("{image} has the record of {other}", image=image.image_id, other=row.id)
         return
-    row.state, row.reference = "available", image.reference
+    row.state, row.reference, row.vm_manager = "available", image.reference, known.manager
     _add_new(region, snapshots)
     region[Image].add(row)
 
@@ -152,9 +183,10 @@ def _vanish(region: Region, image: MachineImage) -> None:
     if row is None or row.reference != image.reference:
         return
     stock = stock_image(region.name, image.image_id)
-    if stock is not None:
-        row.reference = stock.docker_image
-        if stock.docker_image is None:
-            row.tags = {key: value for key, value in row.tags.items() if key != MANAGER_TAG}
-    else:
+    if stock is None:
         region[Image].remove(row)
+        return
+    was = stock_row(region, stock)
+    row.reference, row.vm_manager = was.reference, was.vm_manager
+    others = {key: value for key, value in row.tags.items() if key != MANAGER_TAG}
+    row.tags = {**others, **was.tags}

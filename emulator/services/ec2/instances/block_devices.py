@@ -12,10 +12,11 @@ import attrs
 
 from emulator.core.errors import AwsError
 from emulator.model.image import BlockDevice, Image
+from emulator.model.volume import Snapshot
 from emulator.services.call import Call
 from emulator.services.ec2.storage.ebs_settings import encryption
 from emulator.services.ec2.storage.snapshots import visible
-from emulator.services.ec2.storage.volume_data import check_size
+from emulator.services.ec2.storage.volume_data import check_disk
 from emulator.services.ec2.storage.volume_types import check_volume
 
 MAX_DEVICES = 128
@@ -55,8 +56,8 @@ def _given_device(item: Mapping[str, Any], below: BlockDevice | None) -> BlockDe
     return attrs.evolve(device, **changes)
 
 
-def _smallest_size(call: Call, device: BlockDevice, below: BlockDevice | None) -> int | None:
-    """Return the size of what the volume is made from.
+def _source(call: Call, device: BlockDevice, below: BlockDevice | None) -> Snapshot | None:
+    """Return the snapshot that a volume is made from, unless it is the AMI's own for it.
 
     Raises:
         AwsError: InvalidSnapshot.NotFound.
@@ -64,8 +65,20 @@ def _smallest_size(call: Call, device: BlockDevice, below: BlockDevice | None) -
     if device.snapshot_id is None:
         return None
     if below is not None and below.snapshot_id == device.snapshot_id:
-        return below.size_gib
-    return visible(call, call.region, device.snapshot_id).volume_size_gib
+        return None
+    return visible(call, call.region, device.snapshot_id)
+
+
+def _smallest_size(call: Call, device: BlockDevice, below: BlockDevice | None) -> int | None:
+    """Return the size of what the volume is made from.
+
+    Raises:
+        AwsError: InvalidSnapshot.NotFound.
+    """
+    source = _source(call, device, below)
+    if source is not None:
+        return source.volume_size_gib
+    return None if below is None or device.snapshot_id is None else below.size_gib
 
 
 def _checked(call: Call, device: BlockDevice, below: BlockDevice | None) -> BlockDevice:
@@ -129,5 +142,6 @@ def planned_devices(
     made.sort(key=lambda device: device.device_name != image.root_device_name)
     for device in made:
         if device.device_name != image.root_device_name:
-            check_size(call.world, device.size_gib or 0)
+            source = _source(call, device, images.get(device.device_name))
+            check_disk(call.world, image, device.size_gib or 0, source)
     return tuple(made)

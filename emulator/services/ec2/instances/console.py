@@ -32,7 +32,7 @@ def get_console_output(
     instance just launched.
     """
     instance = INSTANCE.find(call.region, params["InstanceId"])
-    manager = call.world.machines
+    manager = call.world.machines.of(instance)
     if isinstance(manager, ReadsConsole) and instance.state != "terminated":
         return _console_output(call, instance, manager)
     return {"InstanceId": instance.id, "Timestamp": call.world.clock.now(), "Output": ""}

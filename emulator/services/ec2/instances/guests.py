@@ -51,18 +51,20 @@ PAUSED = (
 
 @attrs.define(eq=False)
 class GuestRecords(GuestObserver):
-    """Keeps instances and images in step with the manager's.
+    """Keeps instances and images in step with one manager's.
 
     Args:
         world: what outlives requests.
         state: every account's records.
-        images: the manager's, as AMIs.
+        images: all managers', as AMIs.
+        manager: whose guests these are.
         on_known: is called once all guests and images have been heard of.
     """
 
     _world: World
     _state: State
     _images: MachineImages
+    _manager: VMManager
     _on_known: Callable[[], None] = _nothing
     _unknown: set[str] = attrs.field(factory=lambda: {"guests", "images"}, init=False)
 
@@ -72,17 +74,17 @@ class GuestRecords(GuestObserver):
 
     def images_changed(self, images: Sequence[MachineImage]) -> None:
         """Take over the images."""
-        self._images.replace(self._state, images)
+        self._images.replace(self._state, self._manager.name, images)
         self._now_known("images")
 
     def connected(self, guests: Sequence[Guest]) -> None:
-        """Compare all records with all guests: adopt, end, and look at the rest."""
+        """Compare the manager's records with its guests: adopt, end, and look at the rest."""
         expected = [
             GuestKey(region.account, region.name, instance.id)
             for region in self._state
             if region.name != EVERYWHERE
             for instance in region[Instance]
-            if instance.state in SETTLED
+            if instance.state in SETTLED and self._has(instance)
         ]
         found = differences(expected, guests)
         for guest in found.unknown:
@@ -97,16 +99,23 @@ class GuestRecords(GuestObserver):
             if not self._unknown:
                 self._on_known()
 
+    def _has(self, instance: Instance) -> bool:
+        return self._world.machines.of(instance) is self._manager
+
     def end_all(self) -> None:
         """End every guest: nobody remembers them any more."""
         self._world.background.start("ending every guest", self._end_all())
 
     async def _end_all(self) -> None:
-        manager = self._world.machines
+        manager = self._manager
         try:
             guests = await manager.describe()
         except VMError as error:
-            log.warn("the guests cannot be read: {error}", error=str(error))
+            log.warn(
+                "the guests of {manager} cannot be read: {error}",
+                manager=manager.name,
+                error=str(error),
+            )
             return
         for guest in guests:
             self._world.background.start(
@@ -115,12 +124,12 @@ class GuestRecords(GuestObserver):
 
     async def _look(self, key: GuestKey) -> None:
         region = self._state.region(key.account, key.region)
-        manager = self._world.machines
+        manager = self._manager
         if not isinstance(manager, FollowsGuests):
             return
         async with self._world.locks(key.instance_id):
             instance = region[Instance].get(key.instance_id)
-            if instance is None or instance.state not in SETTLED:
+            if instance is None or instance.state not in SETTLED or not self._has(instance):
                 return
             try:
                 guest = await manager.look(key.instance_id)
@@ -129,19 +138,19 @@ class GuestRecords(GuestObserver):
                 return
             if guest is None:
                 # What else was the machine's own goes, too.
-                await _end_quietly(self._world.machines, key.instance_id)
+                await _end_quietly(manager, key.instance_id)
             follow(self._world, region, instance, guest)
 
     async def _adopt(self, guest: Guest) -> None:
         """Make the records of a guest that an earlier emulator launched, or end the guest."""
-        manager, key = self._world.machines, guest.key
+        manager, key = self._manager, guest.key
         if key is None:
             return
         async with self._world.locks(key.instance_id):
             known = self._state.region(key.account, key.region)[Instance].get(key.instance_id)
             if known is not None and known.state != "terminated":
                 return  # a launch under way
-            restored = None if known is not None else restore(self._state, guest)
+            restored = None if known is not None else restore(self._state, guest, manager.name)
             if restored is None:
                 log.info("{guest} belongs to no record and is ended", guest=guest.instance_id)
                 await _end_quietly(manager, key.instance_id)

@@ -26,7 +26,7 @@ from emulator.services.ec2.instances.spot import fulfil, open_request, request_o
 from emulator.services.ec2.instances.templates import with_template
 from emulator.services.ec2.instances.views import as_launched, instance_xml
 from emulator.services.ec2.interfaces import network_interfaces
-from emulator.services.ec2.storage import volumes
+from emulator.services.ec2.storage import volume_data, volumes
 from emulator.state.joins import interfaces
 from emulator.state.store import Region
 
@@ -112,7 +112,7 @@ def _instances(
     pattern = Instance(
         id="",
         launch_index=0,
-        tags=with_manager_tag(call.region, plan.tags_of("instance")),
+        tags=with_manager_tag(image, plan.tags_of("instance")),
         state="pending",
         reservation_id=reservation.id,
         image_id=image.id,
@@ -148,6 +148,7 @@ def _instances(
         credit_specification=plan.credit,
         lifecycle="spot" if plan.spot else None,
         public_key=plan.public_key,
+        vm_manager=image.vm_manager,
     )
     ids = call.world.ids.resources(Instance.PREFIX, plan.count)
     instances = pattern.copies(id=ids, launch_index=range(plan.count))
@@ -223,6 +224,7 @@ def _disks(
         iops=device.iops,
         throughput_mibps=device.throughput_mibps,
         tags=plan.tags_of("volume"),
+        vm_manager=volume_data.keeper_name(call.world, plan.image),
     )
     return volumes.disks_at_launch(
         call.world,

@@ -116,7 +116,7 @@ def begin_launches(
     """Run machines for new instances once the present request is answered."""
 
     def begin() -> None:
-        manager = world.machines
+        manager = world.machines.of(plan.image)
         if isinstance(manager, LaunchesAtOnce):
             waiting = [one for one in launched if one.instance.state == "pending"]
             manager.launch_now([one.instance.id for one in waiting])
@@ -150,7 +150,7 @@ async def _launch(world: World, region: Region, instance: Instance, spec: Launch
         if instance.state != "pending":
             return
         try:
-            guest = await world.machines.launch(spec)
+            guest = await world.machines.of(instance).launch(spec)
         except VMError as error:
             log.warn("{instance} did not launch: {error}", instance=instance.id, error=str(error))
             if instance.state == "pending":
@@ -165,7 +165,7 @@ async def start(world: World, region: Region, instance: Instance) -> None:
         if instance.state != "pending":
             return
         try:
-            guest = await world.machines.start(instance.id)
+            guest = await world.machines.of(instance).start(instance.id)
         except VMError as error:
             log.warn("{instance} did not start: {error}", instance=instance.id, error=str(error))
             if instance.state == "pending":
@@ -191,7 +191,7 @@ async def _stop(world: World, region: Region, instance: Instance, *, force: bool
         if instance.state != "stopping":
             return
         try:
-            await world.machines.stop(instance.id, force=force)
+            await world.machines.of(instance).stop(instance.id, force=force)
         except VMError as error:
             log.warn("{instance} did not stop: {error}", instance=instance.id, error=str(error))
             if instance.state == "stopping":
@@ -207,14 +207,14 @@ async def reboot(world: World, _: Region, instance: Instance) -> None:
         if instance.state != "running":
             return
         try:
-            await world.machines.reboot(instance.id)
+            await world.machines.of(instance).reboot(instance.id)
         except VMError as error:
             log.warn("{instance} did not reboot: {error}", instance=instance.id, error=str(error))
 
 
 def begin_user_data(world: World, instance: Instance, data: bytes | None) -> None:
     """Show a machine other user data once the present request is answered."""
-    manager = world.machines
+    manager = world.machines.of(instance)
     if not isinstance(manager, TakesUserData):
         return
 
@@ -237,7 +237,7 @@ async def terminate(world: World, region: Region, instance: Instance) -> None:
             return
         try:
             await volume_data.keep_surviving(world, region, instance)
-            await world.machines.terminate(instance.id)
+            await world.machines.of(instance).terminate(instance.id)
         except VMError as error:
             log.warn("{instance} may live on: {error}", instance=instance.id, error=str(error))
         if instance.state == "shutting-down":

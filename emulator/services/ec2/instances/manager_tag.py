@@ -10,24 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from emulator.model.image import Image
 from emulator.services.call import Call
-from emulator.services.ec2.images.images import MANAGER, MANAGER_TAG
-from emulator.state.store import Region
+from emulator.services.ec2.images.images import MANAGER_TAG, MANAGERS
 
 V = TypeVar("V")
 
 _COMPARING = ("terraform", "opentofu", "pulumi")
 
 
-def with_manager_tag(region: Region, tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Return an instance's tags with the manager's, where it has machines of its own."""
-    manager = region.settings.get(MANAGER)
-    return tags if manager is None else {**tags, MANAGER_TAG: manager}
+def with_manager_tag(image: Image, tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Return an instance's tags with that of the manager which boots its image, if one does."""
+    return {**tags, MANAGER_TAG: image.vm_manager} if image.vm_manager else tags
 
 
 def hidden_from(call: Call) -> bool:
     """Tell whether the caller is not to see the tag on instances."""
-    if MANAGER not in call.region.settings or call.world.manager_tag == "always":
+    if MANAGERS not in call.region.settings or call.world.manager_tag == "always":
         return False
     agent = call.user_agent.lower()
     return call.world.manager_tag == "never" or any(name in agent for name in _COMPARING)
@@ -37,9 +36,10 @@ def visible_to(call: Call, reservations: list[V]) -> list[V]:
     """Return reservations, in XML or with instances in XML, as the caller is to see them."""
     if not hidden_from(call):
         return reservations
-    manager = call.region.settings[MANAGER]
-    item = f"<item><key>{MANAGER_TAG}</key><value>{manager}</value></item>".encode()
-    return [_without(each, item) for each in reservations]
+    for manager in call.region.settings[MANAGERS]:
+        item = f"<item><key>{MANAGER_TAG}</key><value>{manager}</value></item>".encode()
+        reservations = [_without(each, item) for each in reservations]
+    return reservations
 
 
 def _without(reservation: Any, item: bytes) -> Any:

@@ -33,8 +33,13 @@ def memento(region: Region, launched: Launched) -> str:
     return dump([reservation, instance, *launched.interfaces, *launched.volumes])
 
 
-def restore(state: State, guest: Guest) -> tuple[Region, Instance] | None:
+def restore(state: State, guest: Guest, manager: str) -> tuple[Region, Instance] | None:
     """Make the records of a guest again, in the state the guest is in.
+
+    Args:
+        state: every account's records.
+        guest: as its manager sees it.
+        manager: the name of that manager.
 
     Returns:
         The instance and its region; None where that cannot be, because the text is not
@@ -65,6 +70,7 @@ def restore(state: State, guest: Guest) -> tuple[Region, Instance] | None:
     if instance.monitoring == "pending":
         instance.monitoring = "enabled"
     instance.profile_arn = instance.profile_id = None
+    instance.vm_manager = manager
     return region, instance
 
 

@@ -47,7 +47,7 @@ async def send_key(world: World, instance: Instance, user: str, public_key: str)
         AwsError: InvalidParameterValue for a user or key that is none, IncorrectInstanceState
             where the instance does not run, Unsupported where it has no machine.
     """
-    manager = world.machines
+    manager = world.machines.of(instance)
     if not isinstance(manager, RunsCommands):
         raise AwsError("Unsupported", "the VM manager has no machines to log in to")
     if _USER.fullmatch(user) is None:

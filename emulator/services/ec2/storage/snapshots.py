@@ -135,6 +135,7 @@ def _new_snapshot(
     encrypted: bool = False,
     kms_key_id: str | None = None,
     tags: Mapping[str, str] = NO_TAGS,
+    vm_manager: str = "",
 ) -> Snapshot:
     """Return a new snapshot in state ``pending``, in the table."""
     ids = world.ids
@@ -150,6 +151,7 @@ def _new_snapshot(
         encrypted=encrypted,
         kms_key_id=kms_key_id,
         data_encryption_key_id=_data_key(volume_id, ids.uuid()) if encrypted else None,
+        vm_manager=vm_manager,
     )
     return region[Snapshot].add(snapshot)
 
@@ -183,6 +185,7 @@ def snapshot_of(
         encrypted=volume.encrypted,
         kms_key_id=volume.kms_key_id,
         tags=tags,
+        vm_manager=volume.vm_manager,
     )
     volume_data.begin_snapshot(
         world,
@@ -205,6 +208,7 @@ def copy_of(
     encrypted: bool = False,
     kms_key_id: str | None = None,
     tags: Mapping[str, str] = NO_TAGS,
+    vm_manager: str = "",
 ) -> Snapshot:
     """Return a new copy of a snapshot, which completes when it has the snapshot's data."""
     snapshot = _new_snapshot(
@@ -216,12 +220,12 @@ def copy_of(
         encrypted=encrypted,
         kms_key_id=kms_key_id,
         tags=tags,
+        vm_manager=vm_manager,
     )
     volume_data.begin_snapshot_copy(
         world,
         source_id,
-        volume_size_gib,
-        snapshot.id,
+        snapshot,
         done=lambda: _complete(snapshot, world),
         failed=lambda: _fail(snapshot),
     )
@@ -364,6 +368,7 @@ def copied_snapshot(
         encrypted=encrypted,
         kms_key_id=key,
         tags=tags,
+        vm_manager=source.vm_manager,
     )
 
 
@@ -438,7 +443,7 @@ def delete_snapshot(call: Call, params: aws.DeleteSnapshotRequestTypeDef) -> dic
             "OperationNotPermitted", f"The snapshot {snapshot.id} is locked and can't be deleted"
         )
     call.region[Snapshot].remove(snapshot)
-    volume_data.begin_deletion(call.world, snapshot.id)
+    volume_data.begin_deletion(call.world, snapshot)
     return {}
 
 

@@ -13,33 +13,62 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from emulator.core.errors import AwsError
+from emulator.model.image import Image
 from emulator.model.instance import Instance
-from emulator.model.volume import Volume, VolumeAttachment
+from emulator.model.volume import Snapshot, Volume, VolumeAttachment
 from emulator.services.call import World
 from emulator.state.joins import attached_to
 from emulator.state.store import Region
-from emulator.vm.interface import AttachesVolumes, GuestDisk, VMError
+from emulator.vm.interface import AttachesVolumes, GuestDisk, VMError, VMManager
 
 log = Logger()
 
 Done = Callable[[], None]
 
 
-def keeper(world: World) -> AttachesVolumes | None:
-    """Return the manager if it keeps data of volumes."""
-    manager = world.machines
+def _keeping(manager: VMManager) -> AttachesVolumes | None:
+    """Return a manager if it keeps data of volumes at all."""
     if isinstance(manager, AttachesVolumes) and manager.largest_disk:
         return manager
     return None
 
 
-def check_size(world: World, size: int) -> None:
-    """Refuse a disk that the manager does not make so large.
+def keeper(world: World, row: Volume | Snapshot) -> AttachesVolumes | None:
+    """Return the manager that keeps a volume's or snapshot's data, if there is one."""
+    holder = world.machines.holder(row)
+    return None if holder is None else _keeping(holder)
+
+
+def keeper_name(world: World, row: Instance | Image) -> str:
+    """Return who is to keep the data of what an instance, or one of an image, gets."""
+    manager = _keeping(world.machines.of(row))
+    return "" if manager is None else manager.name
+
+
+def check_disk(
+    world: World, row: Instance | Image, size: int, source: Volume | Snapshot | None
+) -> None:
+    """Refuse a disk that an instance's manager, or that of an image, cannot give a machine.
+
+    Args:
+        world: knows the managers.
+        row: the instance that is to have the disk, or the image of one to come.
+        size: of the disk.
+        source: what has the disk's data, if anything has.
 
     Raises:
-        AwsError: InvalidParameterValue.
+        AwsError: InvalidParameterValue for one too large, UnsupportedOperation for data that
+            another manager keeps: managers store data each in their own way.
     """
-    manager = keeper(world)
+    manager = _keeping(world.machines.of(row))
+    if source is not None:
+        holder = keeper(world, source)
+        if holder is not None and holder is not manager:
+            raise AwsError(
+                "UnsupportedOperation",
+                f"The data of '{source.id}' is kept by the VM manager {holder.name}, and "
+                f"'{row.id}' is with {world.machines.of(row).name}",
+            )
     if manager is not None and size > manager.largest_disk:
         raise AwsError(
             "InvalidParameterValue",
@@ -54,20 +83,25 @@ def disk_of(volume: Volume, device: str) -> GuestDisk:
 
 
 def begin_attachment(
-    world: World, volume: Volume, instance_id: str, device: str, *, done: Done, failed: Done
+    world: World, volume: Volume, instance: Instance, device: str, *, done: Done, failed: Done
 ) -> None:
-    """Give an instance the volume's data, then say so."""
-    manager = keeper(world)
+    """Give an instance the volume's data, then say so.
+
+    A volume that never had any gets it now, and its instance's manager keeps it from now on.
+    """
+    manager = _keeping(world.machines.of(instance))
     if manager is None:
         world.later(0.0, f"attaching {volume.id}", done)
         return
+    before, volume.vm_manager = volume.vm_manager, manager.name
 
     async def attach() -> None:
-        async with world.locks(instance_id):
+        async with world.locks(instance.id):
             try:
-                await manager.attach_volume(instance_id, disk_of(volume, device))
+                await manager.attach_volume(instance.id, disk_of(volume, device))
             except VMError as error:
                 log.warn("{volume} cannot be attached: {error}", volume=volume.id, error=str(error))
+                volume.vm_manager = before
                 failed()
                 return
             done()
@@ -79,7 +113,7 @@ def begin_detachment(
     world: World, volume: Volume, instance_id: str, device: str, *, done: Done
 ) -> None:
     """Take the volume's data from an instance, then say so."""
-    manager = keeper(world)
+    manager = keeper(world, volume)
     if manager is None:
         world.later(0.0, f"detaching {volume.id}", done)
         return
@@ -99,7 +133,7 @@ def begin_snapshot(
     world: World, region: Region, volume: Volume, snapshot_id: str, *, done: Done, failed: Done
 ) -> None:
     """Copy a volume's data for a snapshot, then say so; a root disk has none apart."""
-    manager = keeper(world)
+    manager = keeper(world, volume)
     attachment, holder = volume.attachment, volume.instance_id
     instance = region[Instance].get(holder)
     is_root = (
@@ -115,14 +149,15 @@ def begin_snapshot(
 
 
 def begin_snapshot_copy(
-    world: World, source_id: str, size: int, snapshot_id: str, *, done: Done, failed: Done
+    world: World, source_id: str, copy: Snapshot, *, done: Done, failed: Done
 ) -> None:
     """Copy a snapshot's data for another one, then say so."""
-    manager = keeper(world)
+    manager = keeper(world, copy)
     if manager is None:
-        world.later(0.0, f"completing {snapshot_id}", done)
+        world.later(0.0, f"completing {copy.id}", done)
         return
-    _begin_copy(world, manager, GuestDisk(source_id, "", size), None, snapshot_id, done, failed)
+    disk = GuestDisk(source_id, "", copy.volume_size_gib)
+    _begin_copy(world, manager, disk, None, copy.id, done, failed)
 
 
 def _begin_copy(
@@ -147,9 +182,9 @@ def _begin_copy(
     _begin(world, f"taking {snapshot_id}", copy())
 
 
-def begin_deletion(world: World, resource_id: str) -> None:
+def begin_deletion(world: World, row: Volume | Snapshot) -> None:
     """Forget the data of a volume or snapshot that is gone."""
-    manager = keeper(world)
+    manager, resource_id = keeper(world, row), row.id
     if manager is None:
         return
 
@@ -169,7 +204,7 @@ async def keep_surviving(world: World, region: Region, instance: Instance) -> No
     Raises:
         VMError: the manager could not.
     """
-    manager = keeper(world)
+    manager = _keeping(world.machines.of(instance))
     if manager is None:
         return
     for volume, attachment in attached_to(region, instance.id):

@@ -153,6 +153,7 @@ def volume_fields(
     iops: int | None = None,
     throughput_mibps: int | None = None,
     tags: Mapping[str, str] = NO_TAGS,
+    vm_manager: str = "",
 ) -> dict[str, Any]:
     """Return what volumes of these settings have alike.
 
@@ -176,6 +177,7 @@ def volume_fields(
         "encrypted": encrypted,
         "kms_key_id": kms_key_id,
         "snapshot_id": snapshot_id,
+        "vm_manager": vm_manager,
     }
 
 
@@ -342,6 +344,7 @@ def create_volume(call: Call, params: aws.CreateVolumeRequestTypeDef) -> Renewab
         iops=params.get("Iops"),
         throughput_mibps=params.get("Throughput"),
         tags=tags_on_create(params, "volume"),
+        vm_manager="" if snapshot is None else snapshot.vm_manager,
     )
     volume.multi_attach_enabled = shared
     volume.initialization_rate_mibps = rate
@@ -384,7 +387,7 @@ def delete_volume(call: Call, params: aws.DeleteVolumeRequestTypeDef) -> dict[st
         volume.move("deleting")
         _forget_modification(call.region, volume)
         call.world.expire(call.region, volume, 0.0)
-        volume_data.begin_deletion(call.world, volume.id)
+        volume_data.begin_deletion(call.world, volume)
     return {}
 
 
@@ -416,8 +419,8 @@ def attach_volume(call: Call, params: aws.AttachVolumeRequestTypeDef) -> dict[st
     volume = VOLUME.find(region, params["VolumeId"])
     instance = _instance(region, params["InstanceId"])
     check_device(device)
-    volume_data.check_size(call.world, volume.size_gib)
     _check_attachable(volume, instance)
+    volume_data.check_disk(call.world, instance, volume.size_gib, volume)
     for _, other in attached_to(region, instance.id):
         if other.device == device:
             raise AwsError(
@@ -436,7 +439,7 @@ def attach_volume(call: Call, params: aws.AttachVolumeRequestTypeDef) -> dict[st
     volume_data.begin_attachment(
         call.world,
         volume,
-        instance.id,
+        instance,
         device,
         done=lambda: _settle_attachment(volume, instance.id),
         failed=lambda: _forget(volume, instance.id),

@@ -196,11 +196,11 @@ def delete_vpc(call: Call, params: aws.DeleteVpcRequestTypeDef) -> dict[str, Any
         remove_group(region, group)
     end_peerings_of(call, vpc)
     region[Vpc].remove(vpc)
-    manager = call.world.machines
-    if isinstance(manager, HasNetworks):
-        call.world.background.start(
-            f"deleting the network of {vpc.id}", _delete_network(manager, vpc.id)
-        )
+    for manager in call.world.machines.all:
+        if isinstance(manager, HasNetworks):
+            call.world.background.start(
+                f"deleting the network of {vpc.id}", _delete_network(manager, vpc.id)
+            )
     return {}
 
 

@@ -9,6 +9,7 @@ import pytest
 from emulator.model.instance import Instance, Reservation
 from emulator.services.ec2.instances.machines import shut_down_by_guest
 from emulator.vm.interface import Guest, LaunchSpec, VMError
+from emulator.vm.managers import Managers
 from emulator.vm.mock.manager import MockManager
 from tests.fakes.launcher import Launcher
 
@@ -190,7 +191,7 @@ def stubborn(*fails: str) -> Launcher:
     client = Launcher()
     manager = Stubborn()
     manager.fails = frozenset(fails)
-    object.__setattr__(client.api.world, "machines", manager)
+    object.__setattr__(client.api.world, "machines", Managers([manager]))
     return client
 
 
@@ -250,6 +251,6 @@ def test_an_instance_ended_before_it_ran_never_gets_a_machine() -> None:
     client.turn = turn  # type: ignore[method-assign]
     client.turn()
     assert client.state(instance_id) == "terminated"
-    manager = client.api.world.machines
+    manager = client.api.world.machines.only
     assert isinstance(manager, MockManager)
     assert instance_id not in manager._running
