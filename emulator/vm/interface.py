@@ -18,6 +18,10 @@ class VMError(Exception):
     """A manager could not do as asked; services decide what the caller sees."""
 
 
+class StillInUse(VMError):
+    """A guest does not let go of a disk; it may yet do so."""
+
+
 @attrs.frozen(order=True)
 class GuestKey:
     """Whose guest it is: instance ids are looked up in one account's region."""
@@ -52,12 +56,15 @@ class GuestDisk:
         device: the name the caller chose, such as ``/dev/sdf``.
         size: in the manager's own unit: GiB, or MiB where the manager keeps files small.
         snapshot_id: whose data it starts with, if any.
+        image_reference: of the image whose root disk that snapshot is, if it is one; where
+            the snapshot has no data of its own they are the image's.
     """
 
     volume_id: str
     device: str
     size: int
     snapshot_id: str | None = None
+    image_reference: str | None = None
 
 
 @attrs.frozen

@@ -56,7 +56,7 @@ ONLY_IN: Mapping[str, frozenset[str]] = {
         "docker": "emulator.vm.docker.blocking",
         "libvirt": (
             "emulator.vm.libvirt.blocking emulator.vm.libvirt.blocking_storage"
-            " emulator.vm.libvirt.blocking_networks"
+            " emulator.vm.libvirt.blocking_networks emulator.vm.libvirt.blocking_disks"
         ),
     }.items()
 }

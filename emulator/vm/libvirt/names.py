@@ -2,7 +2,7 @@
 
 Source of the AMIs' and the domains' names: the seed documents, "Libvirt VM Manager". A domain
 is called as its instance; a volume as what it is in EC2: ``ami-…``, ``vol-…``, ``snap-…``. An
-instance's root disk is called as the instance, and beside it is its seed.
+instance's seed, and what it writes to its console, begin with the instance's id.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 
 import attrs
+
+from emulator.vm.interface import VMError
 
 DEFAULT_URI = "qemu:///system"
 DEFAULT_POOL = "default"
@@ -67,11 +69,17 @@ def data_volume(resource_id: str) -> str:
     """Return the name of the volume with the data of an EBS volume, a snapshot or an AMI.
 
     Raises:
-        ValueError: the id is none of EC2's, and might lead out of the pool.
+        VMError: the id is none of EC2's, and might lead out of the pool.
     """
     if _RESOURCE.fullmatch(resource_id) is None:
-        raise ValueError(f"{resource_id!r} is no id of EC2")
+        raise VMError(f"{resource_id[:64]!r} is no id of EC2")
     return resource_id
+
+
+def is_own_volume(volume: str) -> bool:
+    """Tell whether a volume of this name is a disk that the emulator made for a guest."""
+    name = volume.removesuffix(SEED_SUFFIX)
+    return name.startswith(("i-", "vol-")) and _RESOURCE.fullmatch(name) is not None
 
 
 def serial(volume_id: str) -> str:

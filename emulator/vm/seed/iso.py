@@ -10,6 +10,7 @@ import io
 from collections.abc import Mapping
 
 from pycdlib import PyCdlib
+from pycdlib.pycdlibexception import PyCdlibException
 
 # ISO 9660 has capital letters only; cloud-init takes the label either way.
 LABEL = "CIDATA"
@@ -36,3 +37,24 @@ def seed_disc(documents: Mapping[str, bytes]) -> bytes:
     disc.write_fp(image)
     disc.close()
     return image.getvalue()
+
+
+def documents_on(image: bytes) -> dict[str, bytes]:
+    """Return the documents on a disc that ``seed_disc`` made.
+
+    Raises:
+        ValueError: it is none.
+    """
+    disc = PyCdlib()
+    found: dict[str, bytes] = {}
+    try:
+        disc.open_fp(io.BytesIO(image))
+        for _, _, names in disc.walk(rr_path="/"):
+            for name in names:
+                content = io.BytesIO()
+                disc.get_file_from_iso_fp(content, rr_path=f"/{name}")
+                found[name] = content.getvalue()
+        disc.close()
+    except PyCdlibException as error:
+        raise ValueError(f"this is no seed: {error}") from None
+    return found

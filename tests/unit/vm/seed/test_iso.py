@@ -7,7 +7,7 @@ import io
 import pytest
 from pycdlib import PyCdlib
 
-from emulator.vm.seed.iso import seed_disc
+from emulator.vm.seed.iso import documents_on, seed_disc
 
 DOCUMENTS = {
     "meta-data": b'{"instance-id": "i-0123456789abcdef0"}\n',
@@ -38,3 +38,13 @@ def test_the_disc_has_the_label_that_cloud_init_looks_for() -> None:
     label = seed_disc(DOCUMENTS)[16 * 2048 + 40 : 16 * 2048 + 72]
 
     assert label.decode().strip() == "CIDATA"
+
+
+def test_a_disc_can_be_read_again() -> None:
+    assert documents_on(seed_disc(DOCUMENTS)) == DOCUMENTS
+
+
+@pytest.mark.parametrize("data", [b"", b"no disc", bytes(70_000), seed_disc(DOCUMENTS)[:40_000]])
+def test_what_is_no_disc_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="no seed"):
+        documents_on(data)
