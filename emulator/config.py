@@ -64,6 +64,18 @@ def _one_of(*allowed: str) -> Any:
     return convert
 
 
+def _several_of(*allowed: str) -> Any:
+    def convert(text: str) -> tuple[str, ...]:
+        names = tuple(name.strip() for name in text.split(","))
+        if not set(names) <= set(allowed):
+            raise ValueError(f"use one of {', '.join(allowed)}, or several separated by commas")
+        if len(set(names)) < len(names):
+            raise ValueError("name each once")
+        return names
+
+    return convert
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number <= 0:
@@ -87,11 +99,11 @@ class Config:
     gateway_listen: str = _setting(
         "", str, "addresses to listen on, `host:port` separated by commas"
     )
-    ec2_vm_manager: str | None = _setting(
+    ec2_vm_manager: tuple[str, ...] | None = _setting(
         None,
-        _one_of(*VM_MANAGERS),
-        "what is behind an instance: `docker` (containers) or `mock` (records only); "
-        "unset: docker where an engine answers",
+        _several_of(*VM_MANAGERS),
+        "what is behind an instance: `docker` (containers) or `mock` (records only); or several "
+        "separated by commas, of which the AMI decides; unset: docker where an engine answers",
     )
     ec2_docker_flags: str = _setting(
         "", str, "options of `docker run` for every instance, such as `--privileged -e LANG=C`"

@@ -23,7 +23,7 @@ from twisted.logger import Logger
 
 from emulator.app.init_stages import InitStages, program_runner
 from emulator.app.keys import kept
-from emulator.app.machines import AllMachines, build_machines, enforcement
+from emulator.app.machines import AllMachines, build_machines, enforcement, surroundings
 from emulator.app.start_error import StartError as StartError
 from emulator.config import Config
 from emulator.core import event_loop, log
@@ -216,10 +216,11 @@ def endpoint(config: Config) -> str:
 
 def examine(config: Config) -> Iterator[str]:
     """Say what can run here, and why not, a line at a time."""
-    chosen = registry.choose(config.ec2_vm_manager, config.docker_environment)
+    here = surroundings(config)
+    chosen = registry.choose(config.ec2_vm_manager, here)
     yield f"VM manager: {chosen.name} ({chosen.reason})"
-    for name, obstacle in registry.obstacles(config.docker_environment).items():
-        yield f"  {name:8} {'can run here' if obstacle is None else f'cannot run: {obstacle}'}"
+    for name, obstacle in registry.obstacles(here).items():
+        yield f"  {name:10} {'can run here' if obstacle is None else f'cannot run: {obstacle}'}"
     yield f"security groups: {enforcement(chosen, config)}"
 
 
@@ -241,7 +242,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     prepare_common()
     clock = Clock.starting_at(reactor, datetime.now(UTC))  # noqa: TID251 - where time comes in
     log.begin(sys.stdout, config.level, clock.now)
-    chosen = registry.choose(config.ec2_vm_manager, config.docker_environment)
+    chosen = registry.choose(config.ec2_vm_manager, surroundings(config))
     threads = PooledThreads(reactor, reactor.getThreadPool())
     state, background = State(settings=_first_settings(config.ec2_imds_tokens)), Background()
     machines = build_machines(
@@ -283,6 +284,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         (machines.enforcement.is_enforced, machines.enforcement.reason),
         in_container=in_container(),
         live_ports=(machines.live_ports.are_forwarded, machines.live_ports.reason),
+        managers=machines.ready,
     )
     lines = log.RequestLines(sys.stdout, clock.call_later, clock.epoch_seconds)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +111,11 @@ class AllMachines:
     each: Sequence[Machines]
     managers: Managers
     images: MachineImages | None
+    _awaited: set[str] = attrs.field(factory=set, init=False)
+
+    def ready(self) -> Mapping[str, bool]:
+        """Return, by each manager's name, whether it has told of its guests and images."""
+        return {manager.name: manager.name not in self._awaited for manager in self.managers.all}
 
     @property
     def namespaces(self) -> Sequence[InstanceNamespaces]:
@@ -146,11 +151,11 @@ class AllMachines:
             return
         from emulator.services.ec2.instances.guests import GuestRecords  # noqa: PLC0415 - as below
 
-        waited_for = {manager.name for manager in followed}
+        self._awaited.update(manager.name for manager in followed)
 
         def known(name: str) -> None:
-            waited_for.discard(name)
-            if not waited_for:
+            self._awaited.discard(name)
+            if not self._awaited:
                 on_known()
 
         records = [
@@ -176,6 +181,11 @@ class AllMachines:
             one.end_threads()
 
 
+def surroundings(config: Config) -> registry.Surroundings:
+    """Return where managers are looked for."""
+    return registry.Surroundings(docker_environment=config.docker_environment)
+
+
 def build_machines(
     chosen: registry.Choice,
     config: Config,
@@ -190,10 +200,18 @@ def build_machines(
     Raises:
         StartError: EC2_DOCKER_FLAGS has a flag that is unknown.
     """
-    each = [
-        _machines(name, config, reactor=reactor, state=state, clock=clock, background=background)
-        for name in (chosen.name,)
-    ]
+    return joined(
+        [
+            _machines(
+                name, config, reactor=reactor, state=state, clock=clock, background=background
+            )
+            for name in chosen.names
+        ]
+    )
+
+
+def joined(each: Sequence[Machines]) -> AllMachines:
+    """Return managers side by side, the most wanted first."""
     managers = Managers([one.manager for one in each])
     names = tuple(one.name for one in managers.all if isinstance(one, FollowsGuests))
     if not names:
@@ -225,7 +243,7 @@ def _machines(
 
 def enforcement(chosen: registry.Choice, config: Config) -> Truth:
     """Return whether the managers' guests get packet filters; that is tried, and takes a moment."""
-    return together({name: _enforcement(name, config) for name in (chosen.name,)})
+    return together({name: _enforcement(name, config) for name in chosen.names})
 
 
 def _enforcement(name: str, config: Config) -> Truth:

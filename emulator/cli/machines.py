@@ -48,19 +48,22 @@ def needs_an_instance(_config: Config, _environ: Mapping[str, str]) -> int:
 
 def list_instances(remote: Remote) -> None:
     """Print a line for each instance."""
-    for each in remote.ask(INSTANCES_PAGE)["instances"]:
+    answer = remote.ask(INSTANCES_PAGE)
+    for each in answer["instances"]:
         ports = " ".join(f"{guest}->{host}" for guest, host in each["PortMappings"].items())
         address = each["PublicIpAddress"] or each["PrivateIpAddress"] or "-"
         say(
             f"{each['InstanceId']}  {each['State']:13}  {each['ImageId']}  "
-            f"{each['InstanceType']:12}  {address:15}  {ports}".rstrip()
+            f"{each['InstanceType']:12}  {each['VmManager']:10}  {address:15}  {ports}".rstrip()
         )
+    for manager, error in answer["errors"].items():
+        fail(f"what {manager} has is not known: {error}")
 
 
 def list_images(remote: Remote) -> None:
     """Print a line for each AMI."""
     for each in remote.ask(IMAGES_PAGE)["images"]:
-        say(f"{each['ImageId']}  {each['Name']}  {each['Reference']}")
+        say(f"{each['ImageId']}  {each['VmManager']:10}  {each['Name']}  {each['Reference']}")
 
 
 def log_in(remote: Remote, chosen: argparse.Namespace) -> int:
@@ -86,10 +89,13 @@ def print_console(remote: Remote, chosen: argparse.Namespace) -> None:
 
 
 def _running(remote: Remote, instance_id: str) -> Mapping[str, Any]:
-    for each in remote.ask(INSTANCES_PAGE)["instances"]:
+    answer = remote.ask(INSTANCES_PAGE)
+    for each in answer["instances"]:
         if each["InstanceId"] == instance_id:
             if each["State"] != "running":
                 raise Refused(f"{instance_id} is {each['State']}")
+            if each["VmManager"] in answer["errors"]:
+                raise Refused(answer["errors"][each["VmManager"]])
             if not each["MachineAddress"]:
                 raise Refused(f"{instance_id} has no machine: it is a record only")
             return dict(each)

@@ -1,44 +1,69 @@
-"""Which VM managers there are, and which one runs here."""
+"""Which VM managers there are, and which run here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
-from emulator.vm.docker import probe
+from emulator.vm.docker import probe as docker_probe
 
-NAMES = ("docker", "mock")
+
+@attrs.frozen
+class Surroundings:
+    """What settings say of this machine, for those who look at it.
+
+    Attributes:
+        docker_environment: DOCKER_HOST and its kin.
+    """
+
+    docker_environment: Mapping[str, str] = attrs.field(factory=dict)
+
+
+Probe = Callable[[Surroundings], str | None]
+
+# For each manager, who says what keeps it from running here; None: nothing. Importing and
+# asking them all takes a moment at most and leaves nothing behind.
+PROBES: Mapping[str, Probe] = {
+    "docker": lambda here: docker_probe.obstacle(here.docker_environment),
+    "mock": lambda _: None,
+}
+NAMES = tuple(PROBES)
 
 
 @attrs.frozen
 class Choice:
-    """A manager and why it is the one.
+    """The managers that run and why it is these.
 
     Attributes:
-        name: one of ``NAMES``.
+        names: some of ``NAMES``, the most wanted first.
         reason: for the log, ``doctor`` and ``/_localstack/info``.
     """
 
-    name: str
+    names: tuple[str, ...]
     reason: str
 
+    @property
+    def name(self) -> str:
+        """All the names, as EC2_VM_MANAGER has them."""
+        return ",".join(self.names)
 
-def choose(wanted: str | None, docker_environment: Mapping[str, str]) -> Choice:
-    """Return the manager to use.
+
+def choose(wanted: Sequence[str] | None, here: Surroundings) -> Choice:
+    """Return the managers to use.
 
     Args:
-        wanted: EC2_VM_MANAGER, or None for the best that works here.
-        docker_environment: DOCKER_HOST and its kin.
+        wanted: EC2_VM_MANAGER, or None for the one that works here.
+        here: where to look.
     """
     if wanted is not None:
-        return Choice(wanted, f"EC2_VM_MANAGER={wanted}")
-    missing = probe.obstacle(docker_environment)
+        return Choice(tuple(wanted), f"EC2_VM_MANAGER={','.join(wanted)}")
+    missing = PROBES["docker"](here)
     if missing is None:
-        return Choice("docker", "a Docker engine answers here")
-    return Choice("mock", f"no Docker engine: {missing}")
+        return Choice(("docker",), "a Docker engine answers here")
+    return Choice(("mock",), f"no Docker engine: {missing}")
 
 
-def obstacles(docker_environment: Mapping[str, str]) -> Mapping[str, str | None]:
+def obstacles(here: Surroundings) -> Mapping[str, str | None]:
     """Return, for each manager of this version, what keeps it from running; None: nothing."""
-    return {"docker": probe.obstacle(docker_environment), "mock": None}
+    return {name: probe(here) for name, probe in PROBES.items()}

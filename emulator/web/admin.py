@@ -40,6 +40,7 @@ class Admin:
             answers.
         enforcement: whether packets are filtered as networks say, and why or why not.
         in_container: whether the program itself is in a container.
+        managers: returns each VM manager's name, and whether it has told of its guests and images.
         live_ports: whether ports that groups open later are opened on this machine, and why or
             why not.
     """
@@ -52,6 +53,7 @@ class Admin:
     enforcement: tuple[bool, str] = (False, "instances have no machines")
     in_container: bool = False
     live_ports: tuple[bool, str] = (False, "instances have no machines")
+    managers: Callable[[], Mapping[str, bool]] = dict
     _pages: Mapping[str, Mapping[str, Page]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -93,6 +95,9 @@ class Admin:
                 "server_time_utc": clock.now().strftime("%Y-%m-%dT%H:%M:%S"),
                 "uptime": int(uptime_seconds),
                 "vm_manager": {"name": name, "reason": reason},
+                "vm_managers": [
+                    {"name": each, "ready": is_ready} for each, is_ready in self.managers().items()
+                ],
                 "network_enforcement": {
                     "enforced": self.enforcement[0],
                     "reason": self.enforcement[1],

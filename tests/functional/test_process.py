@@ -113,7 +113,7 @@ def test_doctor_says_what_can_run() -> None:
     doctor = command("doctor", PERSISTENCE="1", EC2_VM_MANAGER="mock")
 
     assert doctor.returncode == 0
-    assert "mock     can run here" in doctor.stdout
+    assert "mock       can run here" in doctor.stdout
     assert "not enforced: instances have no machines" in doctor.stdout
     assert "PERSISTENCE is set but has no effect" in doctor.stdout
 

@@ -34,6 +34,18 @@ def test_the_log_level_is_stronger_than_debug() -> None:
     assert read(DEBUG="1", LS_LOG="error").level == "error"
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("docker", ("docker",)),
+        ("mock,docker", ("mock", "docker")),
+        (" docker , mock ", ("docker", "mock")),
+    ],
+)
+def test_managers_are_one_or_several_in_order(text: str, names: tuple[str, ...]) -> None:
+    assert read(EC2_VM_MANAGER=text).ec2_vm_manager == names
+
+
 def test_a_path_is_a_path() -> None:
     assert read(CUSTOM_SSL_CERT_PATH="/a/b.pem").custom_ssl_cert_path == Path("/a/b.pem")
 
@@ -44,6 +56,9 @@ def test_a_path_is_a_path() -> None:
         ("DEFAULT_ACCOUNT_ID", "12"),
         ("DEBUG", "perhaps"),
         ("EC2_VM_MANAGER", "xen"),
+        ("EC2_VM_MANAGER", "docker,xen"),
+        ("EC2_VM_MANAGER", "docker,"),
+        ("EC2_VM_MANAGER", "docker,docker"),
         ("MAX_CONNECTIONS", "0"),
         ("MAX_CONNECTIONS", "many"),
         ("LS_LOG", "loud"),

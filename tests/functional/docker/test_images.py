@@ -204,7 +204,7 @@ def test_the_command_doctor_says_that_docker_works(cloud: Cloud) -> None:
     doctor = cloud.command("doctor")
 
     assert doctor.returncode == 0, doctor.stderr
-    assert "docker   can run here" in doctor.stdout
+    assert "docker     can run here" in doctor.stdout
 
 
 def test_the_command_doctor_says_what_is_wrong_with_the_socket(cloud: Cloud) -> None:
@@ -212,6 +212,6 @@ def test_the_command_doctor_says_what_is_wrong_with_the_socket(cloud: Cloud) -> 
     doctor = cloud.command("doctor")
     del cloud.environ["DOCKER_HOST"]
 
-    assert "docker   cannot run" in doctor.stdout
+    assert "docker     cannot run" in doctor.stdout
     assert "/nonexistent/docker.sock" in doctor.stdout
     assert "Traceback" not in doctor.stdout + doctor.stderr

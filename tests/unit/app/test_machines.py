@@ -44,7 +44,7 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def built(name: str = "docker", **environ: str) -> AllMachines:
     reactor = Reactor()
     return build_machines(
-        Choice(name, "a test wants it"),
+        Choice(tuple(name.split(",")), "a test wants it"),
         Config.from_environ(environ, in_container=False),
         reactor=reactor,
         state=State(),
@@ -91,6 +91,15 @@ def test_flags_that_are_not_understood_end_the_start_by_name(flags: str, named: 
 
     assert str(caught.value).startswith("EC2_DOCKER_FLAGS=")
     assert named in str(caught.value)
+
+
+def test_managers_are_put_together_side_by_side_in_the_users_order() -> None:
+    found = built("mock,docker", DOCKER_HOST="unix:///nowhere/at/all")
+
+    assert [each.name for each in found.managers.all] == ["mock", "docker"]
+    assert found.images is not None
+    assert len(found.namespaces) == 1
+    assert found.ready() == {"mock": True, "docker": True}
 
 
 def test_flags_mean_nothing_to_the_mock() -> None:

@@ -5,6 +5,7 @@ import pytest
 from emulator.config import VM_MANAGERS
 from emulator.vm import registry
 from emulator.vm.docker import probe
+from emulator.vm.registry import Surroundings
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 def test_docker_is_chosen_where_an_engine_answers(asked: list[object]) -> None:
-    chosen = registry.choose(None, {"DOCKER_HOST": "tcp://x:1"})
+    chosen = registry.choose(None, Surroundings({"DOCKER_HOST": "tcp://x:1"}))
 
     assert (chosen.name, chosen.reason) == ("docker", "a Docker engine answers here")
     assert asked == [{"DOCKER_HOST": "tcp://x:1"}]
@@ -23,7 +24,7 @@ def test_docker_is_chosen_where_an_engine_answers(asked: list[object]) -> None:
 
 def test_mock_is_chosen_elsewhere_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "obstacle", lambda _: "there is no socket")
-    chosen = registry.choose(None, {})
+    chosen = registry.choose(None, Surroundings())
 
     assert (chosen.name, chosen.reason) == ("mock", "no Docker engine: there is no socket")
 
@@ -32,17 +33,26 @@ def test_mock_is_chosen_elsewhere_and_says_why(monkeypatch: pytest.MonkeyPatch) 
 def test_what_is_wanted_is_chosen_whether_or_not_it_works_now(
     asked: list[object], name: str
 ) -> None:
-    chosen = registry.choose(name, {})
+    chosen = registry.choose((name,), Surroundings())
 
-    assert (chosen.name, chosen.reason) == (name, f"EC2_VM_MANAGER={name}")
+    assert (chosen.names, chosen.reason) == ((name,), f"EC2_VM_MANAGER={name}")
     assert asked == []
+
+
+def test_several_are_chosen_in_the_order_in_which_they_are_wanted(asked: list[object]) -> None:
+    chosen = registry.choose(("mock", "docker"), Surroundings())
+
+    assert chosen.names == ("mock", "docker")
+    assert (chosen.name, chosen.reason) == ("mock,docker", "EC2_VM_MANAGER=mock,docker")
 
 
 def test_every_manager_says_what_keeps_it_from_running(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "obstacle", lambda _: "there is no socket")
 
-    assert registry.obstacles({}) == {"docker": "there is no socket", "mock": None}
+    assert registry.obstacles(Surroundings()) == {"docker": "there is no socket", "mock": None}
 
 
 def test_every_manager_can_be_asked_for() -> None:
-    assert sorted(VM_MANAGERS) == sorted(registry.NAMES) == sorted(registry.obstacles({}))
+    assert (
+        sorted(VM_MANAGERS) == sorted(registry.NAMES) == sorted(registry.obstacles(Surroundings()))
+    )

@@ -17,7 +17,7 @@ def ec2() -> Client:
 
 
 def ask(ec2: Client, method: str, path: str) -> tuple[int, Any]:
-    admin = Admin(ec2.api, "1.2.3", ("mock", "asked for"), EPOCH)
+    admin = Admin(ec2.api, "1.2.3", ("mock", "asked for"), EPOCH, managers=lambda: {"mock": True})
     answer: Any = Site(ec2.api, admin).answer(HttpRequest(method, path))
     return answer.status, json.loads(b"".join(answer.body))
 
@@ -37,6 +37,7 @@ def test_info_says_what_is_behind_instances(ec2: Client) -> None:
     _, info = ask(ec2, "GET", "/_localstack/info")
 
     assert info["vm_manager"] == {"name": "mock", "reason": "asked for"}
+    assert info["vm_managers"] == [{"name": "mock", "ready": True}]
     assert info["network_enforcement"]["enforced"] is False
     assert info["uptime"] == 90
 
