@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import attrs
 import libvirt
@@ -179,6 +180,11 @@ class DomainState:
     state: int
     reason: int
 
+    @property
+    def is_off(self) -> bool:
+        """Whether it does nothing at all, and holds nothing."""
+        return self.state == OFF
+
 
 RUNNING = libvirt.VIR_DOMAIN_RUNNING
 BLOCKED = libvirt.VIR_DOMAIN_BLOCKED
@@ -187,6 +193,31 @@ SHUTTING_DOWN = libvirt.VIR_DOMAIN_SHUTDOWN
 OFF = libvirt.VIR_DOMAIN_SHUTOFF
 CRASHED = libvirt.VIR_DOMAIN_CRASHED
 SUSPENDED = libvirt.VIR_DOMAIN_PMSUSPENDED
+# Why a domain is off.
+OFF_BY_GUEST = libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN
+OFF_BY_FORCE = libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED
+OFF_BY_CRASH = libvirt.VIR_DOMAIN_SHUTOFF_CRASHED
+OFF_BY_FAILURE = libvirt.VIR_DOMAIN_SHUTOFF_FAILED
+
+
+class Listener(Protocol):
+    """Hears of what happens on a hypervisor; called in the thread of libvirt's events."""
+
+    @abstractmethod
+    def domain_changed(self, name: str) -> None:
+        """A domain started, stopped, crashed, paused, went on, or is gone."""
+
+    @abstractmethod
+    def domain_rebooted(self, name: str) -> None:
+        """A domain's operating system began anew."""
+
+    @abstractmethod
+    def pool_changed(self, name: str) -> None:
+        """A storage pool was started, stopped or looked through again."""
+
+    @abstractmethod
+    def closed(self) -> None:
+        """The connection is no more."""
 
 
 @attrs.frozen(eq=False)
@@ -216,6 +247,43 @@ class Hypervisor:
             self.raw.close()
 
     @translated
+    def listen(self, listener: Listener) -> None:
+        """Tell a listener of everything from now on, for as long as the connection stands."""
+
+        def lifecycle(_: Any, domain: Any, *__: Any) -> None:
+            listener.domain_changed(domain.name())
+
+        def reboot(_: Any, domain: Any, *__: Any) -> None:
+            listener.domain_rebooted(domain.name())
+
+        def pool(_: Any, changed: Any, *__: Any) -> None:
+            listener.pool_changed(changed.name())
+
+        def closed(*_: Any) -> None:
+            listener.closed()
+
+        register = self.raw.domainEventRegisterAny
+        register(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle, None)
+        register(None, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, reboot, None)
+        # Drivers inside the library cannot break, and some know no such events.
+        with contextlib.suppress(libvirt.libvirtError):
+            register = self.raw.storagePoolEventRegisterAny
+            register(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, pool, None)
+            register(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_REFRESH, pool, None)
+        with contextlib.suppress(libvirt.libvirtError):
+            self.raw.registerCloseCallback(closed, None)
+
+    @translated
+    def memory_mib(self) -> int:
+        """Return the memory of the hypervisor's machine."""
+        return int(self.raw.getInfo()[1])
+
+    @translated
+    def driver(self) -> str:
+        """Return the name of the hypervisor's driver, such as ``QEMU`` or ``Test``."""
+        return str(self.raw.getType())
+
+    @translated
     def capabilities(self) -> str:
         """Return what the hypervisor's machine can do, as XML."""
         return str(self.raw.getCapabilities())
@@ -240,6 +308,11 @@ class Hypervisor:
     def define(self, xml: str) -> None:
         """Make a domain, or change one of the same name and UUID; it does not start."""
         self.raw.defineXML(xml)
+
+    @translated
+    def run_once(self, xml: str) -> None:
+        """Start a domain that is forgotten once it is off."""
+        self.raw.createXML(xml, libvirt.VIR_DOMAIN_START_AUTODESTROY)
 
     @translated
     def undefine(self, name: str) -> None:
@@ -334,6 +407,15 @@ class Hypervisor:
             if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
                 return None
             raise
+
+    @translated
+    def set_metadata(self, name: str, text: str, prefix: str, uri: str) -> None:
+        """Replace the element of a namespace in a domain's metadata, now and for good."""
+        domain = self.raw.lookupByName(name)
+        flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG
+        if domain.isActive():
+            flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
+        domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, prefix, uri, flags)
 
     @translated
     def domains(self) -> Sequence[str]:

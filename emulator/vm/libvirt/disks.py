@@ -32,6 +32,23 @@ def root_volume(spec: LaunchSpec) -> str:
     return names.data_volume(spec.root_disk.volume_id)
 
 
+def planned(place: names.Place, spec: LaunchSpec) -> tuple[Disk, ...]:
+    """Return the disks that a new guest is to have, before any of them is there; pure.
+
+    A domain that has them in its definition from the start says what is left of a launch that
+    did not come to its end.
+    """
+    volumes = [(disk.device, names.data_volume(disk.volume_id)) for disk in spec.disks]
+    found = [
+        Disk(place.pool, root_volume(spec), names.ROOT_TARGET),
+        Disk(place.pool, names.seed_volume(spec.instance_id), names.SEED_TARGET, RAW, is_cdrom=True),
+    ]
+    for device, volume in volumes:
+        taken = frozenset(each.target for each in found)
+        found.append(Disk(place.pool, volume, names.disk_target(device, taken)))
+    return tuple(found)
+
+
 def blocking_provide(
     hypervisor: Hypervisor, place: names.Place, spec: LaunchSpec, *, has_metadata: bool
 ) -> tuple[Disk, ...]:

@@ -1,0 +1,67 @@
+"""Addresses that a libvirt network's DHCP server keeps for guests; blocking calls."""
+
+from __future__ import annotations
+
+import contextlib
+
+import libvirt
+
+from emulator.vm.libvirt.blocking import Hypervisor, LibvirtError, translated
+from emulator.vm.libvirt.domain_xml import parse
+from emulator.vm.libvirt.leases import dhcp_of, reservation_xml
+
+
+@translated
+def reserve(hypervisor: Hypervisor, network: str, mac_address: str) -> str | None:
+    """Return the address that a guest will have on a network, kept for it from now on.
+
+    Returns:
+        None where that cannot be known: the network has no DHCP server of libvirt's.
+
+    Raises:
+        Missing: there is no such network.
+        LibvirtError: the network is not active, or has no free address.
+    """
+    found = hypervisor.raw.networkLookupByName(network)
+    if not found.isActive():
+        raise LibvirtError(f"the network {network} is not active: virsh net-start {network}")
+    dhcp = dhcp_of(parse(found.XMLDesc(0)))
+    if dhcp is None:
+        return None
+    leased: list[str] = []
+    with contextlib.suppress(libvirt.libvirtError):
+        leased = [lease["ipaddr"] for lease in found.DHCPLeases() if lease["mac"] != mac_address]
+    address = dhcp.address_for(mac_address, leased)
+    if address is None:
+        raise LibvirtError(f"the network {network} has no free address left")
+    if mac_address.lower() not in dhcp.reserved:
+        _update(found, libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, mac_address, address)
+    return address
+
+
+@translated
+def release(hypervisor: Hypervisor, network: str, mac_address: str) -> None:
+    """Give a guest's address back; one that has none, or a network that is gone, is no error."""
+    try:
+        found = hypervisor.raw.networkLookupByName(network)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_NETWORK:
+            return
+        raise
+    dhcp = dhcp_of(parse(found.XMLDesc(0)))
+    address = None if dhcp is None else dhcp.reserved.get(mac_address.lower())
+    if address is not None:
+        _update(found, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, mac_address, address)
+
+
+def _update(network: libvirt.virNetwork, command: int, mac_address: str, address: str) -> None:
+    flags = libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG
+    if network.isActive():
+        flags |= libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE
+    network.update(
+        command,
+        libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST,
+        -1,
+        reservation_xml(mac_address, address),
+        flags,
+    )

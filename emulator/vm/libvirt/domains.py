@@ -1,0 +1,432 @@
+"""The lives of virtual machines: launched, stopped, started, restarted and ended."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+
+import attrs
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.logger import Logger
+
+from emulator.core.clock import Clock
+from emulator.vm.interface import Guest, GuestKey, GuestPorts, LaunchSpec, VMError, VMManager
+from emulator.vm.libvirt import blocking_leases as leases
+from emulator.vm.libvirt import disks, names
+from emulator.vm.libvirt.blocking import Conflict, Hypervisor, LibvirtError, Missing, Unsupported
+from emulator.vm.libvirt.blocking_console import blocking_console_path
+from emulator.vm.libvirt.domain import Disk, Domain, LinkPort, NetworkPort, Note, Port
+from emulator.vm.libvirt.domain_xml import (
+    NOTE_PREFIX,
+    NOTE_URI,
+    disks_of,
+    display_of,
+    domain_like,
+    domain_xml,
+    note_element,
+    parse,
+    ports_of,
+    write,
+)
+from emulator.vm.libvirt.guests import Found, blocking_find
+from emulator.vm.libvirt.host import Host, Hosts
+
+log = Logger(namespace="emulator.vm.libvirt")
+
+# How often a guest that is to go down is looked at, and asked again: one that is still booting
+# hears nothing of the first time.
+LOOK_SECONDS = 0.25
+ASK_AGAIN_SECONDS = 5.0
+# A guest that is terminated may end in good order, but nobody needs what it would still do.
+TERMINATE_SECONDS = 10.0
+
+
+@attrs.define(eq=False)
+class Domains(VMManager):
+    """Launches, stops and ends domains.
+
+    Args:
+        hosts: the hypervisors.
+        ports: plugs guests into their VPCs.
+        clock: for waiting until a guest is down.
+        stop_seconds: how long a guest has for that before it is powered off.
+    """
+
+    hosts: Hosts
+    _ports: GuestPorts
+    _clock: Clock
+    _stop_seconds: float
+    name: str = attrs.field(default="libvirt", init=False)
+    # What is being launched is nobody's leftover.
+    launching: set[str] = attrs.field(factory=set, init=False)
+    # Guests that this run joined with their VPCs, and that are up since.
+    _joined: set[str] = attrs.field(factory=set, init=False)
+    # Whether anybody tells of reboots: without, a guest is taken at its word.
+    hears_reboots: bool = attrs.field(default=False, init=False)
+    _rebooted: dict[str, Deferred[None]] = attrs.field(factory=dict, init=False)
+    # Addresses are chosen from what a network's definition says, which changes with each.
+    _leases_lock: DeferredLock = attrs.field(factory=DeferredLock, init=False)
+
+    # Launch
+
+    async def launch(self, spec: LaunchSpec) -> Guest:
+        """Define and start a domain, or leave nothing behind."""
+        self.launching.add(spec.instance_id)
+        try:
+            return await self._launch(spec)
+        finally:
+            self.launching.discard(spec.instance_id)
+
+    async def _launch(self, spec: LaunchSpec) -> Guest:
+        host = self.hosts.for_zone(spec.zone)
+        found = await self._find(host, spec.instance_id)
+        if found is not None and found.is_up and found.note.is_whole:
+            return found.guest
+        machine = await host.machine()
+        note = Note(
+            key=spec.key,
+            namespace=host.place.namespace,
+            image_id=spec.image_id,
+            memento=spec.memento,
+            private_ip=spec.private_ip,
+        )
+        domain = Domain(
+            machine=machine,
+            note=note,
+            instance_type=spec.instance_type,
+            vcpus=spec.vcpus,
+            memory_mib=spec.memory_mib,
+            disks=disks.planned(host.place, spec),
+        )
+        _warn_of_size(domain)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._undo, host, spec.key)
+            # Whatever is made from here on has an owner, also where this program is killed.
+            await host.connection.run(blocking_define, host.place, domain, found is not None)
+            self.hosts.holds(host, spec.key)
+            port, address = await self._plan_port(host, spec)
+            provided = await host.connection.run(
+                disks.blocking_provide,
+                host.place,
+                spec,
+                has_metadata=self._ports.obstacle() is None,
+            )
+            domain = attrs.evolve(
+                domain,
+                disks=provided,
+                ports=(port,),
+                console_log=await host.connection.run(
+                    blocking_console_path, host.place, spec.instance_id
+                ),
+                note=attrs.evolve(note, address=address or ""),
+            )
+            await host.connection.run(blocking_define, host.place, domain, True)
+            guest = await self._up(host, domain.note)
+            undo.pop_all()
+        return guest
+
+    async def _plan_port(self, host: Host, spec: LaunchSpec) -> tuple[Port, str | None]:
+        """Return a new guest's first interface, and its address where that is known already."""
+        mac_address = spec.mac_address or _mac_of(spec.key)
+        if self._ports.obstacle() is None:
+            return LinkPort(await self._ports.prepare(spec), mac_address), None
+        network = host.place.network
+        async with self._leases_lock:
+            address = await host.connection.run(leases.reserve, network, mac_address)
+        if address is None:
+            log.info(
+                "{instance}: its address on the network {network} is not known here",
+                instance=spec.instance_id,
+                network=network,
+            )
+        return NetworkPort(network, mac_address), address
+
+    async def _undo(self, host: Host, key: GuestKey) -> None:
+        try:
+            await self.remove(host, key.instance_id)
+        except VMError as error:
+            # The next start finds it, as it is not whole.
+            log.warn("{instance} left something: {error}", instance=key, error=str(error))
+
+    async def _up(self, host: Host, note: Note) -> Guest:
+        """Start a domain that is off, or waits, and return the guest that it is."""
+        key, name = note.key, names.domain_name(note.key.instance_id)
+        plugged = self._ports.obstacle() is None
+        await host.connection.run(Hypervisor.start, name, paused=plugged)
+        address: str | None = note.address or None
+        if plugged:
+            address = await self._ports.connect(key)
+            self._joined.add(key.instance_id)
+            await host.connection.run(Hypervisor.resume, name)
+        note = attrs.evolve(note, is_whole=True, address=address or "")
+        await host.connection.run(blocking_set_note, note)
+        found = await self._find(host, key.instance_id)
+        if found is None:
+            raise LibvirtError(f"the domain {name} vanished")
+        _tell(found)
+        return found.guest
+
+    # Life
+
+    async def start(self, instance_id: str) -> Guest:
+        """Boot a stopped guest."""
+        host, found = await self._known(instance_id)
+        if found.is_up:
+            return found.guest
+        if self._ports.obstacle() is None:
+            await self._ports.before_start(found.note.key)
+        return await self._up(host, found.note)
+
+    async def stop(self, instance_id: str, *, force: bool) -> None:
+        """Press the power button; where that does not help in time, or is not wanted, pull the plug."""
+        host = await self.hosts.holding(instance_id)
+        found = None if host is None else await self._find(host, instance_id)
+        if host is None or found is None or found.state.is_off:
+            return
+        await self.power_down(host, instance_id, 0.0 if force else self._stop_seconds)
+
+    async def power_down(self, host: Host, name: str, grace_seconds: float) -> None:
+        """Have a domain go down: in good order within a time, then by force."""
+        if grace_seconds > 0 and await self._shut_down(host, name, grace_seconds):
+            return
+        if grace_seconds > 0:
+            log.info(
+                "{instance} did not shut down in {seconds:.0f} seconds and is powered off",
+                instance=name,
+                seconds=grace_seconds,
+            )
+        await host.connection.run(Hypervisor.power_off, name)
+
+    async def _shut_down(self, host: Host, name: str, grace_seconds: float) -> bool:
+        begun = self._clock.seconds()
+        asked = None
+        while (waited := self._clock.seconds() - begun) < grace_seconds:
+            state = await host.connection.run(Hypervisor.state, name)
+            if state is None or state.is_off:
+                return True
+            if asked is None or waited - asked >= ASK_AGAIN_SECONDS:
+                asked = waited
+                try:
+                    await host.connection.run(Hypervisor.ask_to_shut_down, name)
+                except (Conflict, Unsupported):
+                    # It is off by now; or it is paused or crashed, and hears nothing.
+                    state = await host.connection.run(Hypervisor.state, name)
+                    return state is None or state.is_off
+                continue
+            await self._pause(LOOK_SECONDS)
+        return False
+
+    async def reboot(self, instance_id: str) -> None:
+        """Have a guest restart in good order; one that does not in time is reset."""
+        host, found = await self._known(instance_id)
+        name = names.domain_name(instance_id)
+        if not found.is_up:
+            raise Conflict(f"{instance_id} is not running")
+        rebooted: Deferred[None] = Deferred()
+        self._rebooted[name] = rebooted
+        try:
+            try:
+                await host.connection.run(Hypervisor.ask_to_reboot, name)
+            except (Conflict, Unsupported):
+                await self._reset(host, name)
+                return
+            if not self.hears_reboots:
+                return
+            if not await self._within(rebooted, self._stop_seconds):
+                log.info("{instance} does not restart by itself and is reset", instance=instance_id)
+                await self._reset(host, name)
+        finally:
+            self._rebooted.pop(name, None)
+
+    def has_rebooted(self, name: str) -> None:
+        """Take note that a domain's operating system began anew."""
+        waiting = self._rebooted.pop(name, None)
+        if waiting is not None:
+            waiting.callback(None)
+
+    async def _reset(self, host: Host, name: str) -> None:
+        try:
+            await host.connection.run(Hypervisor.reset, name)
+        except (Conflict, Unsupported):
+            # A machine that panicked cannot be reset: it is made anew.
+            await host.connection.run(Hypervisor.power_off, name)
+            await self.start(name)
+
+    async def _within(self, event: Deferred[None], seconds: float) -> bool:
+        """Wait for an event, and tell whether it came within a time."""
+        begun = self._clock.seconds()
+        while not event.called:
+            if self._clock.seconds() - begun >= seconds:
+                return False
+            await self._pause(LOOK_SECONDS)
+        return True
+
+    async def terminate(self, instance_id: str) -> None:
+        """End a guest with all that was its own."""
+        host = await self.hosts.holding(instance_id)
+        found = None if host is None else await self._find(host, instance_id)
+        if host is not None and found is not None:
+            # Should this be killed, the next start goes on with it.
+            note = attrs.evolve(found.note, is_whole=False)
+            await host.connection.run(blocking_set_note, note)
+            if found.is_up:
+                await self.power_down(
+                    host, instance_id, min(TERMINATE_SECONDS, self._stop_seconds)
+                )
+            await self.remove(host, instance_id)
+
+    async def remove(self, host: Host, instance_id: str) -> None:
+        """Remove a domain that may be whole or not, with what belongs to it."""
+        found = await self._find(host, instance_id)
+        if found is None:
+            self.hosts.forget(instance_id)
+            return
+        name = names.domain_name(instance_id)
+        await host.connection.run(Hypervisor.power_off, name)
+        for port in ports_of(found.xml):
+            if isinstance(port, NetworkPort):
+                async with self._leases_lock:
+                    await host.connection.run(leases.release, port.network, port.mac_address)
+        await host.connection.run(blocking_discard, host.place, instance_id)
+        await host.connection.run(Hypervisor.undefine, name)
+        await self._ports.forget(found.note.key)
+        self.hosts.forget(instance_id)
+
+    # Looking
+
+    async def describe(self) -> Sequence[Guest]:
+        """Return every guest of this emulator, on all hypervisors."""
+        found: list[Guest] = []
+        for host in self.hosts.all:
+            found += [each.guest for each in await self.on(host) if each.note.is_whole]
+        return found
+
+    async def on(self, host: Host) -> Sequence[Found]:
+        """Return every domain of this emulator on one hypervisor, whole or not."""
+        found = await host.connection.run(blocking_all, host.place.namespace)
+        for each in found:
+            self.hosts.holds(host, each.note.key)
+        return found
+
+    async def look(self, instance_id: str) -> Guest | None:
+        """Return a guest as it is now; one that is up is joined with its VPC if it is not yet."""
+        host = await self.hosts.holding(instance_id)
+        found = None if host is None else await self._find(host, instance_id)
+        if found is None or not found.note.is_whole:
+            return None
+        if not found.is_up:
+            self._joined.discard(instance_id)
+        elif instance_id not in self._joined and self._ports.obstacle() is None:
+            await self._ports.connect(found.note.key)
+            self._joined.add(instance_id)
+        return found.guest
+
+    async def _find(self, host: Host, instance_id: str) -> Found | None:
+        return await host.connection.run(
+            blocking_find, names.domain_name(instance_id), host.place.namespace
+        )
+
+    async def _known(self, instance_id: str) -> tuple[Host, Found]:
+        host = await self.hosts.holding(instance_id)
+        found = None if host is None else await self._find(host, instance_id)
+        if host is None or found is None:
+            raise Missing(f"{instance_id} has no virtual machine")
+        return host, found
+
+    def _pause(self, seconds: float) -> Deferred[None]:
+        done: Deferred[None] = Deferred()
+        self._clock.call_later(seconds, done.callback, None)
+        return done
+
+
+# In threads
+
+
+def blocking_define(
+    hypervisor: Hypervisor, place: names.Place, domain: Domain, again: bool
+) -> None:
+    """Define a domain.
+
+    Args:
+        hypervisor: where.
+        place: says which domain it is made like, if any.
+        domain: what it is to be.
+        again: whether there may be one already, which is changed then.
+
+    Raises:
+        Conflict: there is a domain of that name that is not to be changed.
+        Missing: the domain that it is to be made like is not there.
+    """
+    if not again and hypervisor.state(domain.name) is not None:
+        raise Conflict(f"there is a domain {domain.name} already, which is not this emulator's")
+    if not place.reference_domain:
+        hypervisor.define(domain_xml(domain))
+        return
+    template = hypervisor.xml(place.reference_domain, inactive=True)
+    if template is None:
+        raise Missing(f"EC2_REFERENCE_DOMAIN={place.reference_domain}: there is no such domain")
+    hypervisor.define(domain_like(template, domain))
+
+
+def blocking_set_note(hypervisor: Hypervisor, note: Note) -> None:
+    """Have a domain say something else of its instance."""
+    name = names.domain_name(note.key.instance_id)
+    hypervisor.set_metadata(name, write(note_element(note)), NOTE_PREFIX, NOTE_URI)
+
+
+def blocking_discard(hypervisor: Hypervisor, place: names.Place, instance_id: str) -> None:
+    """Delete the disks that were made for a domain, and what else it left in the pool."""
+    text = hypervisor.xml(names.domain_name(instance_id), inactive=True)
+    if text is not None:
+        held: list[Disk] = list(disks_of(parse(text)))
+        own = disks.own_volumes(place, held)
+        disks.blocking_discard(hypervisor, place, own)
+    disks.blocking_discard_remains(hypervisor, place, instance_id)
+
+
+def blocking_all(hypervisor: Hypervisor, namespace: str) -> Sequence[Found]:
+    """Return every domain of an emulator's."""
+    found = (
+        blocking_find(hypervisor, name, namespace)
+        for name in hypervisor.domains()
+        if names.is_instance(name)
+    )
+    return [each for each in found if each is not None]
+
+
+def _mac_of(key: GuestKey) -> str:
+    """Return an address of its own for a guest that was given none."""
+    digest = hashlib.sha256(str(key).encode()).hexdigest()
+    return f"52:54:00:{digest[:2]}:{digest[2:4]}:{digest[4:6]}"
+
+
+def _warn_of_size(domain: Domain) -> None:
+    there = domain.machine.memory_mib
+    if there and domain.memory_mib > there:
+        log.warn(
+            "{instance}: {type} has {wanted} MiB of memory, and the hypervisor's machine {there}",
+            instance=domain.name,
+            type=domain.instance_type,
+            wanted=domain.memory_mib,
+            there=there,
+        )
+
+
+def _tell(found: Found) -> None:
+    instance_id = found.note.key.instance_id
+    if found.note.address:
+        log.info(
+            "Instance {instance} will be accessible via SSH at: {address}:22",
+            instance=instance_id,
+            address=found.note.address,
+        )
+    display = display_of(found.xml)
+    if display is not None:
+        log.info(
+            "Instance {instance} has its VNC display at: {display}",
+            instance=instance_id,
+            display=display,
+        )
+
+
