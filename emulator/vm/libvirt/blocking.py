@@ -183,7 +183,7 @@ class DomainState:
     @property
     def is_off(self) -> bool:
         """Whether it does nothing at all, and holds nothing."""
-        return self.state == OFF
+        return bool(self.state == OFF)
 
 
 RUNNING = libvirt.VIR_DOMAIN_RUNNING

@@ -6,6 +6,7 @@ import contextlib
 
 import libvirt
 
+from emulator.vm.libvirt import names
 from emulator.vm.libvirt.blocking import Hypervisor, LibvirtError, translated
 from emulator.vm.libvirt.domain_xml import parse
 from emulator.vm.libvirt.leases import dhcp_of, reservation_xml
@@ -65,3 +66,11 @@ def _update(network: libvirt.virNetwork, command: int, mac_address: str, address
         reservation_xml(mac_address, address),
         flags,
     )
+
+
+@translated
+def blocking_console_path(hypervisor: Hypervisor, place: names.Place, instance_id: str) -> str:
+    """Return the file for a guest's console; empty where the pool is no directory."""
+    pool = parse(hypervisor.raw.storagePoolLookupByName(place.pool).XMLDesc(0))
+    directory = pool.findtext("target/path") if pool.get("type") == "dir" else None
+    return f"{directory}/{names.console_volume(instance_id)}" if directory else ""

@@ -41,7 +41,9 @@ def planned(place: names.Place, spec: LaunchSpec) -> tuple[Disk, ...]:
     volumes = [(disk.device, names.data_volume(disk.volume_id)) for disk in spec.disks]
     found = [
         Disk(place.pool, root_volume(spec), names.ROOT_TARGET),
-        Disk(place.pool, names.seed_volume(spec.instance_id), names.SEED_TARGET, RAW, is_cdrom=True),
+        Disk(
+            place.pool, names.seed_volume(spec.instance_id), names.SEED_TARGET, RAW, is_cdrom=True
+        ),
     ]
     for device, volume in volumes:
         taken = frozenset(each.target for each in found)

@@ -224,6 +224,19 @@ def note_element(note: Note) -> etree._Element:
         BadXml: a value has characters that XML cannot hold.
     """
     element = etree.Element(_NOTE, nsmap={NOTE_PREFIX: NOTE_URI})
+    return _filled(element, note)
+
+
+def note_update(note: Note) -> str:
+    """Return what takes that element's place: libvirt puts it into the namespace itself.
+
+    Raises:
+        BadXml: a value has characters that XML cannot hold.
+    """
+    return write(_filled(etree.Element(etree.QName(_NOTE).localname), note))
+
+
+def _filled(element: etree._Element, note: Note) -> etree._Element:
     fields = {
         "id": note.key.instance_id,
         "account": note.key.account,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import attrs
@@ -15,7 +15,7 @@ from emulator.vm.interface import Guest, GuestKey, GuestPorts, LaunchSpec, VMErr
 from emulator.vm.libvirt import blocking_leases as leases
 from emulator.vm.libvirt import disks, names
 from emulator.vm.libvirt.blocking import Conflict, Hypervisor, LibvirtError, Missing, Unsupported
-from emulator.vm.libvirt.blocking_console import blocking_console_path
+from emulator.vm.libvirt.blocking_leases import blocking_console_path
 from emulator.vm.libvirt.domain import Disk, Domain, LinkPort, NetworkPort, Note, Port
 from emulator.vm.libvirt.domain_xml import (
     NOTE_PREFIX,
@@ -24,10 +24,9 @@ from emulator.vm.libvirt.domain_xml import (
     display_of,
     domain_like,
     domain_xml,
-    note_element,
+    note_update,
     parse,
     ports_of,
-    write,
 )
 from emulator.vm.libvirt.guests import Found, blocking_find
 from emulator.vm.libvirt.host import Host, Hosts
@@ -179,7 +178,7 @@ class Domains(VMManager):
         return await self._up(host, found.note)
 
     async def stop(self, instance_id: str, *, force: bool) -> None:
-        """Press the power button; where that does not help in time, or is not wanted, pull the plug."""
+        """Press the power button; pull the plug where that is wanted, or nothing else helps."""
         host = await self.hosts.holding(instance_id)
         found = None if host is None else await self._find(host, instance_id)
         if host is None or found is None or found.state.is_off:
@@ -271,9 +270,7 @@ class Domains(VMManager):
             note = attrs.evolve(found.note, is_whole=False)
             await host.connection.run(blocking_set_note, note)
             if found.is_up:
-                await self.power_down(
-                    host, instance_id, min(TERMINATE_SECONDS, self._stop_seconds)
-                )
+                await self.power_down(host, instance_id, min(TERMINATE_SECONDS, self._stop_seconds))
             await self.remove(host, instance_id)
 
     async def remove(self, host: Host, instance_id: str) -> None:
@@ -372,7 +369,7 @@ def blocking_define(
 def blocking_set_note(hypervisor: Hypervisor, note: Note) -> None:
     """Have a domain say something else of its instance."""
     name = names.domain_name(note.key.instance_id)
-    hypervisor.set_metadata(name, write(note_element(note)), NOTE_PREFIX, NOTE_URI)
+    hypervisor.set_metadata(name, note_update(note), NOTE_PREFIX, NOTE_URI)
 
 
 def blocking_discard(hypervisor: Hypervisor, place: names.Place, instance_id: str) -> None:
@@ -428,5 +425,3 @@ def _tell(found: Found) -> None:
             instance=instance_id,
             display=display,
         )
-
-

@@ -83,7 +83,9 @@ class Host:
 def _in_words(machine: Machine, missing: str | None) -> str:
     if machine.kind == KVM:
         return "KVM"
-    return machine.kind if missing is None else f"software emulation, as KVM does not work: {missing}"
+    return (
+        machine.kind if missing is None else f"software emulation, as KVM does not work: {missing}"
+    )
 
 
 @attrs.frozen
@@ -188,7 +190,9 @@ def kinds_of(capabilities: etree._Element, architecture: str) -> set[str]:
 def cpu_mode(kind: str, described: etree._Element) -> str:
     """Return the best processor that guests can have, from a domain's capabilities; pure."""
     supported = {
-        mode.get("name") for mode in described.iterfind("cpu/mode") if mode.get("supported") == "yes"
+        mode.get("name")
+        for mode in described.iterfind("cpu/mode")
+        if mode.get("supported") == "yes"
     }
     wanted = "host-passthrough" if kind == KVM else "maximum"
     return wanted if wanted in supported else ""

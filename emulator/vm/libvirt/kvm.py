@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 
 from lxml import etree
 
-from emulator.vm.libvirt.blocking import CRASHED, Hypervisor, LibvirtError
 from emulator.vm.libvirt import blocking_storage as storage
+from emulator.vm.libvirt.blocking import CRASHED, Hypervisor, LibvirtError
 from emulator.vm.libvirt.domain_xml import add, write
 
 # Real hardware needs a tenth of a second; a machine that is busy some more.
@@ -80,15 +80,19 @@ def obstacle(
         return f"the test guest cannot be stored in the pool {pool}: {error}"
     try:
         hypervisor.run_once(probe_xml(name, kind, path))
-        for _ in pauses():
-            state = hypervisor.state(name)
-            if state is None:
-                return "a test guest ended before it ran"
-            if state.state == CRASHED:
-                return None
-        return "a test guest starts and never runs"
+        return _fate(hypervisor, name, pauses())
     except LibvirtError as error:
         return str(error).strip().splitlines()[-1]
     finally:
         hypervisor.power_off(name)
         storage.delete(hypervisor, pool, name)
+
+
+def _fate(hypervisor: Hypervisor, name: str, pauses: Iterator[None]) -> str | None:
+    for _ in pauses:
+        state = hypervisor.state(name)
+        if state is None:
+            return "a test guest ended before it ran"
+        if state.state == CRASHED:
+            return None
+    return "a test guest starts and never runs"

@@ -59,8 +59,10 @@ def dhcp_of(network: etree._Element) -> Dhcp | None:
             for host in element.iterfind("dhcp/host")
             if host.get("mac")
         }
-        first, last = (IPv4Address(span.get(name, "0.0.0.0")) for name in ("start", "end"))
-        return Dhcp(first, last, reserved, element.get("address", ""))
+        first, last = span.get("start"), span.get("end")
+        if first is not None and last is not None:
+            gateway = element.get("address", "")
+            return Dhcp(IPv4Address(first), IPv4Address(last), reserved, gateway)
     return None
 
 
