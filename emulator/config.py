@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 PREFIX = "LOCALSTACK_"
-VM_MANAGERS = ("docker", "mock")
+VM_MANAGERS = ("docker", "libvirt", "mock")
 STOP_MODES = ("pause", "stop")
 ENFORCEMENT_MODES = ("full", "security-groups", "off")
 MANAGER_TAG_MODES = ("auto", "always", "never")
@@ -102,8 +102,9 @@ class Config:
     ec2_vm_manager: tuple[str, ...] | None = _setting(
         None,
         _several_of(*VM_MANAGERS),
-        "what is behind an instance: `docker` (containers) or `mock` (records only); or several "
-        "separated by commas, of which the AMI decides; unset: docker where an engine answers",
+        "what is behind an instance: `docker` (containers), `libvirt` (virtual machines) or `mock` "
+        "(records only); or several separated by commas, of which the AMI decides; unset: docker "
+        "where an engine answers",
     )
     ec2_docker_flags: str = _setting(
         "", str, "options of `docker run` for every instance, such as `--privileged -e LANG=C`"

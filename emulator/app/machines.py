@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -12,6 +13,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from emulator.app.start_error import StartError
 from emulator.config import Config
 from emulator.core.background import Background
 from emulator.core.clock import Clock
@@ -19,6 +21,7 @@ from emulator.net.truth import Truth, together
 from emulator.state.store import State
 from emulator.vm import registry
 from emulator.vm.interface import FollowsGuests, VMManager
+from emulator.vm.libvirt.probe import NO_BINDING
 from emulator.vm.managers import Managers
 from emulator.vm.mock.manager import MockManager
 from emulator.web.api import Api
@@ -66,6 +69,7 @@ class Machines:
         command_pool: those in which commands in guests block, for as long as these run.
         enforcement: whether packets are filtered as security groups say.
         live_ports: whether ports of this machine follow groups.
+        pools: further threads of the manager's own.
     """
 
     manager: VMManager
@@ -74,12 +78,13 @@ class Machines:
     pool: ThreadPool | None = None
     command_pool: ThreadPool | None = None
     live_ports: LivePorts = LivePorts()
+    pools: Sequence[ThreadPool] = ()
 
     def start_threads(self) -> None:
         """Start the threads."""
         if self.pool is not None:
             sys.setswitchinterval(SWITCH_SECONDS)
-        for pool in (self.pool, self.command_pool):
+        for pool in (self.pool, self.command_pool, *self.pools):
             if pool is not None:
                 pool.start()
 
@@ -94,8 +99,9 @@ class Machines:
 
     def end_threads(self) -> None:
         """End the threads; those that are at work are waited for, but not for commands."""
-        if self.pool is not None:
-            self.pool.stop()
+        for pool in (self.pool, *self.pools):
+            if pool is not None:
+                pool.stop()
 
 
 @attrs.frozen
@@ -183,7 +189,7 @@ class AllMachines:
 
 def surroundings(config: Config) -> registry.Surroundings:
     """Return where managers are looked for."""
-    return registry.Surroundings(docker_environment=config.docker_environment)
+    return registry.Surroundings(config.docker_environment, config.ec2_hypervisor_uri)
 
 
 def build_machines(
@@ -198,7 +204,7 @@ def build_machines(
     """Return the managers that were chosen.
 
     Raises:
-        StartError: EC2_DOCKER_FLAGS has a flag that is unknown.
+        StartError: a setting of a manager's means nothing, or it cannot run at all.
     """
     return joined(
         [
@@ -232,13 +238,25 @@ def _machines(
     background: Background,
 ) -> Machines:
     truth = _enforcement(name, config)
-    if name != "docker":
+    if name == "mock":
         return Machines(MockManager(), truth)
+    if name == "libvirt":
+        return _libvirt_machines(config, truth, reactor, clock, background)
     # The SDK, packet filters, and the families of operations that know guests, take a good part
     # of a second to import, and only this manager needs them at once.
     from emulator.app.docker_machines import docker_machines  # noqa: PLC0415
 
     return docker_machines(config, truth, reactor, state, clock, background)
+
+
+def _libvirt_machines(
+    config: Config, truth: Truth, reactor: Any, clock: Clock, background: Background
+) -> Machines:
+    if importlib.util.find_spec("libvirt") is None:
+        raise StartError(f"EC2_VM_MANAGER=libvirt: {NO_BINDING}")
+    from emulator.app.libvirt_machines import libvirt_machines  # noqa: PLC0415 - as above
+
+    return libvirt_machines(config, truth, reactor, clock, background)
 
 
 def enforcement(chosen: registry.Choice, config: Config) -> Truth:
@@ -247,8 +265,14 @@ def enforcement(chosen: registry.Choice, config: Config) -> Truth:
 
 
 def _enforcement(name: str, config: Config) -> Truth:
-    if name != "docker":
+    if name == "mock":
         return Truth(is_enforced=False, reason="instances have no machines")
+    if name == "libvirt":
+        if importlib.util.find_spec("libvirt") is None:
+            return Truth(is_enforced=False, reason=NO_BINDING)
+        from emulator.app import libvirt_machines  # noqa: PLC0415 - as above
+
+        return libvirt_machines.enforcement(config)
     from emulator.app import docker_machines  # noqa: PLC0415 - as above
 
     return docker_machines.enforcement(config)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 
 from emulator.vm.docker import probe as docker_probe
+from emulator.vm.libvirt import probe as libvirt_probe
 
 
 @attrs.frozen
@@ -15,9 +16,11 @@ class Surroundings:
 
     Attributes:
         docker_environment: DOCKER_HOST and its kin.
+        hypervisor_uri: EC2_HYPERVISOR_URI.
     """
 
     docker_environment: Mapping[str, str] = attrs.field(factory=dict)
+    hypervisor_uri: str = "qemu:///system"
 
 
 Probe = Callable[[Surroundings], str | None]
@@ -26,6 +29,7 @@ Probe = Callable[[Surroundings], str | None]
 # asking them all takes a moment at most and leaves nothing behind.
 PROBES: Mapping[str, Probe] = {
     "docker": lambda here: docker_probe.obstacle(here.docker_environment),
+    "libvirt": lambda here: libvirt_probe.obstacle(here.hypervisor_uri),
     "mock": lambda _: None,
 }
 NAMES = tuple(PROBES)

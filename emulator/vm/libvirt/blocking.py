@@ -168,6 +168,15 @@ def connect(uri: str) -> Hypervisor:
     return Hypervisor(raw, uri)
 
 
+def look_at(uri: str) -> None:
+    """See whether a hypervisor answers, and leave nothing behind.
+
+    Raises:
+        Unreachable: it does not; the message says why, and what helps.
+    """
+    connect(uri).close()
+
+
 @attrs.frozen
 class DomainState:
     """What a domain is doing.

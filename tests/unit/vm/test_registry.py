@@ -5,6 +5,7 @@ import pytest
 from emulator.config import VM_MANAGERS
 from emulator.vm import registry
 from emulator.vm.docker import probe
+from emulator.vm.libvirt import probe as libvirt_probe
 from emulator.vm.registry import Surroundings
 
 
@@ -48,8 +49,13 @@ def test_several_are_chosen_in_the_order_in_which_they_are_wanted(asked: list[ob
 
 def test_every_manager_says_what_keeps_it_from_running(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "obstacle", lambda _: "there is no socket")
+    monkeypatch.setattr(libvirt_probe, "obstacle", lambda uri: f"{uri} does not answer")
 
-    assert registry.obstacles(Surroundings()) == {"docker": "there is no socket", "mock": None}
+    assert registry.obstacles(Surroundings(hypervisor_uri="qemu:///x")) == {
+        "docker": "there is no socket",
+        "libvirt": "qemu:///x does not answer",
+        "mock": None,
+    }
 
 
 def test_every_manager_can_be_asked_for() -> None:
