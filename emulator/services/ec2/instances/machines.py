@@ -32,7 +32,6 @@ from emulator.vm.interface import (
     GuestDisk,
     GuestKey,
     GuestNetwork,
-    LaunchesAtOnce,
     LaunchSpec,
     TakesUserData,
     VMError,
@@ -116,8 +115,8 @@ def begin_launches(
     """Run machines for new instances once the present request is answered."""
 
     def begin() -> None:
-        manager = world.machines.of(plan.image)
-        if isinstance(manager, LaunchesAtOnce):
+        manager = world.machines.at_once.get(world.machines.of(plan.image).name)
+        if manager is not None:
             waiting = [one for one in launched if one.instance.state == "pending"]
             manager.launch_now([one.instance.id for one in waiting])
             up = [(one.instance, _primary_of(plan, one)) for one in waiting]

@@ -26,22 +26,21 @@ log = Logger()
 Done = Callable[[], None]
 
 
-def _keeping(manager: VMManager) -> AttachesVolumes | None:
+def _keeping(world: World, manager: VMManager) -> AttachesVolumes | None:
     """Return a manager if it keeps data of volumes at all."""
-    if isinstance(manager, AttachesVolumes) and manager.largest_disk:
-        return manager
-    return None
+    found = world.machines.keepers.get(manager.name)
+    return found if found is not None and found.largest_disk else None
 
 
 def keeper(world: World, row: Volume | Snapshot) -> AttachesVolumes | None:
     """Return the manager that keeps a volume's or snapshot's data, if there is one."""
     holder = world.machines.holder(row)
-    return None if holder is None else _keeping(holder)
+    return None if holder is None else _keeping(world, holder)
 
 
 def keeper_name(world: World, row: Instance | Image) -> str:
     """Return who is to keep the data of what an instance, or one of an image, gets."""
-    manager = _keeping(world.machines.of(row))
+    manager = _keeping(world, world.machines.of(row))
     return "" if manager is None else manager.name
 
 
@@ -60,7 +59,7 @@ def check_disk(
         AwsError: InvalidParameterValue for one too large, UnsupportedOperation for data that
             another manager keeps: managers store data each in their own way.
     """
-    manager = _keeping(world.machines.of(row))
+    manager = _keeping(world, world.machines.of(row))
     if source is not None:
         holder = keeper(world, source)
         if holder is not None and holder is not manager:
@@ -89,7 +88,7 @@ def begin_attachment(
 
     A volume that never had any gets it now, and its instance's manager keeps it from now on.
     """
-    manager = _keeping(world.machines.of(instance))
+    manager = _keeping(world, world.machines.of(instance))
     if manager is None:
         world.later(0.0, f"attaching {volume.id}", done)
         return
@@ -204,7 +203,7 @@ async def keep_surviving(world: World, region: Region, instance: Instance) -> No
     Raises:
         VMError: the manager could not.
     """
-    manager = _keeping(world.machines.of(instance))
+    manager = _keeping(world, world.machines.of(instance))
     if manager is None:
         return
     for volume, attachment in attached_to(region, instance.id):
