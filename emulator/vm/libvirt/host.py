@@ -22,7 +22,8 @@ from emulator.vm.libvirt.names import Place
 log = Logger(namespace="emulator.vm.libvirt")
 
 _PAIR = re.compile(r"([a-z0-9-]+)=(.+)")
-_NEXT_PAIR = re.compile(r",(?=[a-z0-9-]+=)")
+# A URI may have commas and equals signs of its own, but before these no colon.
+_NEXT_PAIR = re.compile(r",\s*(?=[a-z0-9-]+=)")
 # The machine type whose devices can all be hot-plugged, by processor.
 _MACHINES = {"x86_64": "pc", "i686": "pc", "aarch64": "virt"}
 
@@ -33,11 +34,12 @@ def hypervisors(text: str) -> Mapping[str, str]:
     Raises:
         ValueError: a zone is named twice, or only some are.
     """
-    pairs = [_PAIR.fullmatch(each.strip()) for each in _NEXT_PAIR.split(text)]
-    found = {pair.group(1): pair.group(2) for pair in pairs if pair is not None}
-    if not found:
-        return {"": text.strip()}
-    if len(found) < len(pairs):
+    parts = [each.strip() for each in _NEXT_PAIR.split(text)]
+    pairs = [pair for each in parts if (pair := _PAIR.fullmatch(each)) is not None]
+    if not pairs and len(parts) == 1:
+        return {"": parts[0]}
+    found = {pair.group(1): pair.group(2) for pair in pairs}
+    if len(found) < len(parts) or not all("://" in uri for uri in found.values()):
         raise ValueError("either one URI, or zone=uri pairs with a zone each, separated by commas")
     return found
 
