@@ -1,4 +1,4 @@
-"""Addresses that a libvirt network's DHCP server keeps for guests; blocking calls."""
+"""What a guest on a network of libvirt's has: an address kept for it, a filter; blocking calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import libvirt
 from emulator.vm.libvirt import names
 from emulator.vm.libvirt.blocking import Hypervisor, LibvirtError, translated
 from emulator.vm.libvirt.domain_xml import parse
-from emulator.vm.libvirt.leases import dhcp_of, reservation_xml
+from emulator.vm.libvirt.leases import (
+    METADATA_FILTER,
+    dhcp_of,
+    metadata_filter_xml,
+    reservation_xml,
+)
 
 
 @translated
@@ -53,6 +58,29 @@ def release(hypervisor: Hypervisor, network: str, mac_address: str) -> None:
     address = None if dhcp is None else dhcp.reserved.get(mac_address.lower())
     if address is not None:
         _update(found, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE, mac_address, address)
+
+
+@translated
+def metadata_filter(hypervisor: Hypervisor) -> str:
+    """Return the filter that keeps guests from the metadata service of the hypervisor's machine.
+
+    On a cloud machine that is a real one, and gives out the machine's own credentials.
+
+    Returns:
+        Empty where the hypervisor knows no filters.
+
+    Raises:
+        LibvirtError: it could not be made.
+    """
+    try:
+        hypervisor.raw.nwfilterLookupByName(METADATA_FILTER)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT:
+            return ""
+        if error.get_error_code() != libvirt.VIR_ERR_NO_NWFILTER:
+            raise
+        hypervisor.raw.nwfilterDefineXML(metadata_filter_xml())
+    return METADATA_FILTER
 
 
 def _update(network: libvirt.virNetwork, command: int, mac_address: str, address: str) -> None:

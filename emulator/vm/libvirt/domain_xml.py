@@ -335,7 +335,9 @@ def ports_of(domain: etree._Element) -> Iterator[Port]:
         mac, source = (element.find(tag) for tag in ("mac", "source"))
         address = "" if mac is None else mac.get("address", "")
         if element.get("type") == "network" and source is not None:
-            yield NetworkPort(source.get("network", ""), address)
+            guard = element.find("filterref")
+            nwfilter = "" if guard is None else guard.get("filter", "")
+            yield NetworkPort(source.get("network", ""), address, nwfilter)
         elif element.get("type") == "direct" and source is not None:
             yield LinkPort(source.get("dev", ""), address)
 

@@ -133,13 +133,14 @@ class Domains(VMManager):
         network = host.place.network
         async with self._leases_lock:
             address = await host.connection.run(leases.reserve, network, mac_address)
+            nwfilter = await host.connection.run(leases.metadata_filter)
         if address is None:
             log.info(
                 "{instance}: its address on the network {network} is not known here",
                 instance=spec.instance_id,
                 network=network,
             )
-        return NetworkPort(network, mac_address), address
+        return NetworkPort(network, mac_address, nwfilter), address
 
     async def _undo(self, host: Host, key: GuestKey) -> None:
         try:

@@ -1,6 +1,6 @@
-"""Addresses on a network of libvirt's: which one a guest is given, and known by; pure.
+"""What a guest on a network of libvirt's has: an address that is known, and a filter; pure.
 
-Source: libvirt's documentation, "Network XML format", addressing.
+Source: libvirt's documentation, "Network XML format" and "Network filters".
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import attrs
 from lxml import etree
 
 from emulator.vm.libvirt.domain_xml import add, write
+
+METADATA_FILTER = "ec2-emulator-no-metadata"
 
 
 @attrs.frozen
@@ -70,3 +72,12 @@ def reservation_xml(mac_address: str, address: str) -> str:
     """Return the entry that gives one guest its address for good."""
     root = etree.Element("dhcp")
     return write(add(root, "host", mac=mac_address, ip=address))
+
+
+def metadata_filter_xml() -> str:
+    """Return the filter that lets nothing through to a metadata service."""
+    root = etree.Element("filter", {"name": METADATA_FILTER, "chain": "root"})
+    for protocol, address in (("ip", "169.254.169.254"), ("ipv6", "fd00:ec2::254")):
+        rule = add(root, "rule", action="drop", direction="out", priority=100)
+        add(rule, protocol, dstipaddr=address)
+    return write(root)
