@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev-installed
 INSTALLED_FROM := pyproject.toml scripts/venv
 
 .DEFAULT_GOAL := help
-.PHONY: help run image test check venv lint unit bench changes coverage clean
+.PHONY: help run image test check venv lint unit unit-others unit-services bench changes coverage clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; \
@@ -24,7 +24,7 @@ test: $(DEV) ## Run everything this machine can run, and say what was skipped an
 	@scripts/test
 
 check: $(DEV) ## Lint, types and unit tests side by side, in under a minute
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint unit
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target EXAMPLES=check lint unit-others unit-services
 
 venv: $(DEV) ## Make .venv, with .venv/bin/ec2-emulator and the development tools
 
@@ -33,8 +33,18 @@ lint: $(DEV)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-unit: $(DEV)
-	@$(BIN)/pytest -q --numprocesses=auto --dist=worksteal tests/unit
+# In two halves that take about the same time, and not by several workers of one run, of which
+# each would collect every test. EXAMPLES=check has the generating tests try fewer examples.
+EXAMPLES := default
+UNIT := $(BIN)/pytest -q -p no:xdist --hypothesis-profile=$(EXAMPLES)
+
+unit: unit-services unit-others
+
+unit-others: $(DEV)
+	@$(UNIT) tests/unit --ignore=tests/unit/services
+
+unit-services: $(DEV)
+	@$(UNIT) tests/unit/services
 
 bench: $(RUNTIME) ## Compare with moto, ministack and a bare echo; BENCH=--quick for a short run
 	@scripts/system-package wrk wrk

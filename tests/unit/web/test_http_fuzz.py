@@ -79,7 +79,7 @@ def statuses(written: bytes, methods: list[str]) -> list[int]:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples, deadline=None)
 @given(pieces=PIECES, cuts=CUTS, reads=st.booleans(), room_bytes=st.integers(-1, 9000))
 @example(
     pieces=[b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n"],

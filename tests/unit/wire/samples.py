@@ -12,7 +12,6 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel, ServiceModel, Shape
 
-from emulator.wire.service import SERVICES
 from emulator.wire.validate import EXEMPT, compile_pattern
 
 # Everything a form, an XML document or a JSON string could stumble over.
@@ -28,12 +27,6 @@ def service_model(name: str) -> ServiceModel:
     return ServiceModel(
         session.get_component("data_loader").load_service_model(name, "service-2"), name
     )
-
-
-def operations() -> list[tuple[str, str]]:
-    return [
-        (name, operation) for name in SERVICES for operation in service_model(name).operation_names
-    ]
 
 
 def operation_model(service: str, operation: str) -> OperationModel:

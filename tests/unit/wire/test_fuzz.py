@@ -13,7 +13,11 @@ from emulator.wire.message import HttpRequest
 from emulator.wire.route import route
 from emulator.wire.service import SERVICES, load
 
-QUICK = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(
+    max_examples=2 * settings().max_examples,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 OPERATIONS = st.sampled_from(
     [
