@@ -56,15 +56,14 @@ class GuestDisk:
         device: the name the caller chose, such as ``/dev/sdf``.
         size: in the manager's own unit: GiB, or MiB where the manager keeps files small.
         snapshot_id: whose data it starts with, if any.
-        image_reference: of the image whose root disk that snapshot is, if it is one; where
-            the snapshot has no data of its own they are the image's.
+        zone: the availability zone it is in.
     """
 
     volume_id: str
     device: str
     size: int
     snapshot_id: str | None = None
-    image_reference: str | None = None
+    zone: str = ""
 
 
 @attrs.frozen
@@ -290,6 +289,23 @@ class ReadsConsole(Protocol):
 
 
 @runtime_checkable
+class TakesScreenshots(Protocol):
+    """Of a manager whose guests have a display."""
+
+    @abstractmethod
+    async def screenshot(self, instance_id: str, *, wake_up: bool) -> bytes:
+        """Return what a running guest's display shows, as JPEG.
+
+        Args:
+            instance_id: the guest.
+            wake_up: whether a key is pressed first, for a display that has gone dark.
+
+        Raises:
+            VMError: there is no such guest, it is not up, or it has no display.
+        """
+
+
+@runtime_checkable
 class TakesUserData(Protocol):
     """Of a manager that shows guests their user data as a file."""
 
@@ -317,7 +333,11 @@ class AttachesVolumes(Protocol):
 
     @abstractmethod
     async def detach_volume(self, instance_id: str, disk: GuestDisk) -> None:
-        """Take a disk from a guest; the volume keeps its data."""
+        """Take a disk from a guest; the volume keeps its data.
+
+        Raises:
+            StillInUse: the guest has been asked and has not let go of it yet.
+        """
 
     @abstractmethod
     async def snapshot_volume(self, disk: GuestDisk, holder: str | None, snapshot_id: str) -> None:
@@ -326,6 +346,48 @@ class AttachesVolumes(Protocol):
     @abstractmethod
     async def delete_data(self, resource_id: str) -> None:
         """Forget the data of a volume or a snapshot; one without any is no error."""
+
+
+@runtime_checkable
+class KeepsVolumes(Protocol):
+    """Of a manager that keeps volumes by themselves, and whose root disks are such volumes."""
+
+    @abstractmethod
+    async def create_volume(self, disk: GuestDisk) -> None:
+        """Make a volume that no guest has: empty or with its snapshot's data.
+
+        Raises:
+            VMError: it was not made.
+        """
+
+    @abstractmethod
+    async def resize_volume(self, disk: GuestDisk, holder: str | None) -> None:
+        """Make a volume as large as the disk says now; ``holder`` is the guest that has it.
+
+        Raises:
+            VMError: it has its old size.
+        """
+
+    @abstractmethod
+    async def detach_by_force(self, instance_id: str, disk: GuestDisk) -> None:
+        """Take a disk from a guest that is about to end, or does not let go of it.
+
+        A running guest is asked and not waited for.
+        """
+
+    @abstractmethod
+    async def snapshot_image(self, reference: str, snapshot_id: str) -> None:
+        """Give an image's data to a snapshot as well; that copies nothing."""
+
+    @abstractmethod
+    async def image_of_snapshot(
+        self, snapshot_id: str, image_id: str, name: str, *, record: str
+    ) -> str:
+        """Make an image of a root disk's snapshot, and return its reference.
+
+        Raises:
+            VMError: nothing was made.
+        """
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ from emulator.vm.interface import (
     GuestKey,
     GuestNetwork,
     HasNetworks,
+    KeepsVolumes,
     LaunchSpec,
     ReadsConsole,
     RunsCommands,
@@ -243,6 +244,57 @@ class AttachesVolumesContract(Contract):
         self.result_of(manager.detach_volume(self.spec.instance_id, disk))
         for resource_id in (disk.volume_id, "snap-0123456789abcdef0"):
             self.result_of(manager.delete_data(resource_id))
+
+
+class KeepsVolumesContract(Contract):
+    """Inherit it for a manager that keeps volumes by themselves."""
+
+    def test_a_volume_is_there_before_any_guest_has_it(self, manager: Any) -> None:
+        assert isinstance(manager, KeepsVolumes)
+        disk = GuestDisk("vol-0123456789abcdef0", "/dev/sdf", 8)
+        for _ in range(2):
+            self.result_of(manager.create_volume(disk))
+        self.result_of(manager.resize_volume(attrs.evolve(disk, size=9), None))
+        self.result_of(manager.launch(self.spec))
+        self.result_of(manager.attach_volume(self.spec.instance_id, disk))
+        self.result_of(manager.resize_volume(attrs.evolve(disk, size=10), self.spec.instance_id))
+        for _ in range(2):
+            self.result_of(manager.detach_by_force(self.spec.instance_id, disk))
+        self.result_of(manager.delete_data(disk.volume_id))
+
+    def test_an_image_made_of_a_snapshot_boots(self, manager: Any) -> None:
+        root = GuestDisk("vol-00000000000000001", "/dev/sda1", 8)
+        self.result_of(manager.launch(attrs.evolve(self.spec, root_disk=root)))
+        self.result_of(
+            manager.snapshot_volume(root, self.spec.instance_id, "snap-0123456789abcdef0")
+        )
+        reference = self.result_of(
+            manager.image_of_snapshot(
+                "snap-0123456789abcdef0", self.captured, "My image (1)", record="{}"
+            )
+        )
+        self.result_of(manager.terminate(self.spec.instance_id))
+        again = attrs.evolve(self.spec, image_id=self.captured, image_reference=reference)
+
+        assert self.result_of(manager.launch(again)).running
+
+    def test_an_image_is_a_snapshot_too(self, manager: Any) -> None:
+        reference = str(self.spec.image_reference)
+        self.result_of(manager.snapshot_image(reference, "snap-0123456789abcdef0"))
+        again = self.result_of(
+            manager.image_of_snapshot(
+                "snap-0123456789abcdef0", self.captured, "My image (1)", record="{}"
+            )
+        )
+        copy = attrs.evolve(self.spec, image_id=self.captured, image_reference=again)
+
+        assert self.result_of(manager.launch(copy)).running
+
+    def test_no_image_is_made_of_a_snapshot_that_never_was(self, manager: Any) -> None:
+        with pytest.raises(VMError):
+            self.result_of(
+                manager.image_of_snapshot("snap-0f0f0f0f0f0f0f0f0", "ami-1", "none", record="{}")
+            )
 
 
 class HasNetworksContract(Contract):

@@ -48,7 +48,8 @@ OPERATIONS = Operations(
             "DescribeInstanceAttribute ModifyInstanceAttribute ResetInstanceAttribute"
         ),
         "instances.console": (
-            "GetConsoleOutput GetInstanceUefiData GetPasswordData SendDiagnosticInterrupt"
+            "GetConsoleOutput GetConsoleScreenshot GetInstanceUefiData GetPasswordData "
+            "SendDiagnosticInterrupt"
         ),
         "instances.describe": "DescribeInstanceStatus DescribeInstances",
         "instances.launch": "RunInstances",

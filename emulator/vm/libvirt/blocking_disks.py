@@ -12,7 +12,7 @@ import libvirt
 from emulator.vm.interface import StillInUse
 from emulator.vm.libvirt import blocking_storage as storage
 from emulator.vm.libvirt.blocking import Hypervisor, LibvirtError, translated
-from emulator.vm.libvirt.disk_xml import copy_is_ready, with_disks
+from emulator.vm.libvirt.disk_xml import copy_is_ready, copy_target, with_disks
 from emulator.vm.libvirt.domain import Disk
 from emulator.vm.libvirt.domain_xml import disk_element, disks_of, parse, write
 
@@ -70,7 +70,7 @@ def attach(hypervisor: Hypervisor, name: str, make: Callable[[frozenset[str]], D
         flags |= libvirt.VIR_DOMAIN_AFFECT_CONFIG
     if domain.isActive() and disk.volume not in {each.volume for each in now}:
         flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
-    if flags and storage.keeps_no_data(hypervisor):
+    if flags and storage.is_in_memory(hypervisor):
         _redefine(hypervisor, domain, [*later, disk])
     elif flags:
         domain.attachDeviceFlags(write(disk_element(disk)), flags)
@@ -99,7 +99,7 @@ def detach(hypervisor: Hypervisor, name: str, volume: str, *, force: bool) -> No
     """
     domain = _domain(hypervisor, name)
     later = _disks(domain, libvirt.VIR_DOMAIN_XML_INACTIVE)
-    if storage.keeps_no_data(hypervisor):
+    if storage.is_in_memory(hypervisor):
         _redefine(hypervisor, domain, [disk for disk in later if disk.volume != volume])
         return
     for disk in later:
@@ -164,7 +164,7 @@ def resize(hypervisor: Hypervisor, name: str, volume: str, size_bytes: int) -> b
 
 
 @translated
-def copy_in_use(hypervisor: Hypervisor, name: str, volume: str, pool: str, copy: str) -> bool:
+def copy_in_use(hypervisor: Hypervisor, name: str, volume: str, path: str) -> bool:
     """Copy a disk that a running guest has, as it is at one moment.
 
     The guest goes on writing meanwhile. Its file systems are on the copy as after a power cut.
@@ -173,8 +173,7 @@ def copy_in_use(hypervisor: Hypervisor, name: str, volume: str, pool: str, copy:
         hypervisor: where the domain is.
         name: the domain's.
         volume: the disk's volume.
-        pool: where both are.
-        copy: the volume that gets the data; there already, empty and large enough.
+        path: of the volume that gets the data; there already, empty and as large.
 
     Returns:
         Whether the guest is up and has the disk; else nothing was done.
@@ -186,7 +185,7 @@ def copy_in_use(hypervisor: Hypervisor, name: str, volume: str, pool: str, copy:
     held = _held(domain, volume)
     if held is None:
         return False
-    target = write(disk_element(Disk(pool, copy, held.target)))
+    target = write(copy_target(path, held.target))
     flags = libvirt.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | libvirt.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
     domain.blockCopy(held.target, target, None, flags)
     try:

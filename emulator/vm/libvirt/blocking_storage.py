@@ -13,7 +13,13 @@ from typing import Any
 import libvirt
 
 from emulator.vm.libvirt.blocking import Hypervisor, LibvirtError, translated
-from emulator.vm.libvirt.volume_xml import RAW, NewVolume, StoredVolume, read_volume
+from emulator.vm.libvirt.volume_xml import (
+    RAW,
+    NewVolume,
+    StoredVolume,
+    pool_directory,
+    read_volume,
+)
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -23,15 +29,27 @@ def _is(error: libvirt.libvirtError, *codes: int) -> bool:
 
 
 @translated
-def keeps_no_data(hypervisor: Hypervisor) -> bool:
-    """Tell whether this is libvirt's in-memory driver, whose volumes are names only."""
+def is_in_memory(hypervisor: Hypervisor) -> bool:
+    """Tell whether this is libvirt's in-memory driver, which can do few things with volumes."""
     return str(hypervisor.raw.getType()) == "TEST"
+
+
+def keeps_no_data(hypervisor: Hypervisor) -> bool:
+    """Tell whether volumes are names only, as the in-memory driver's are."""
+    return is_in_memory(hypervisor)
 
 
 @translated
 def architecture(hypervisor: Hypervisor) -> str:
     """Return the processor of the hypervisor's machine, in libvirt's words."""
     return str(hypervisor.raw.getInfo()[0])
+
+
+@translated
+def directory(hypervisor: Hypervisor, pool: str) -> str:
+    """Return the directory that a pool is, on the hypervisor's machine; empty: it is none."""
+    described = hypervisor.raw.storagePoolLookupByName(pool).XMLDesc(0)
+    return pool_directory(described)
 
 
 @translated
@@ -121,7 +139,7 @@ def resize(hypervisor: Hypervisor, pool: str, name: str, size_bytes: int) -> Non
     """Make a volume larger that no running guest has; one that is so large stays so."""
     storage = hypervisor.raw.storagePoolLookupByName(pool)
     found = storage.storageVolLookupByName(name)
-    if found.info()[1] < size_bytes and not keeps_no_data(hypervisor):
+    if found.info()[1] < size_bytes and not is_in_memory(hypervisor):
         found.resize(size_bytes, 0)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from lxml import etree
 
 from emulator.vm.libvirt.domain import Disk
-from emulator.vm.libvirt.domain_xml import BadXml, disk_element
+from emulator.vm.libvirt.domain_xml import BadXml, add, disk_element
+from emulator.vm.libvirt.volume_xml import QCOW2
 
 
 def with_disks(domain: etree._Element, disks: Iterable[Disk]) -> etree._Element:
@@ -24,6 +25,15 @@ def with_disks(domain: etree._Element, disks: Iterable[Disk]) -> etree._Element:
     for disk in disks:
         devices.append(disk_element(disk))
     return domain
+
+
+def copy_target(path: str, target: str) -> etree._Element:
+    """Return the file that gets a copy of a disk; libvirt takes no volume of a pool there."""
+    element = etree.Element("disk", {"type": "file", "device": "disk"})
+    add(element, "driver", name="qemu", type=QCOW2, discard="unmap")
+    add(element, "source", file=path)
+    add(element, "target", dev=target)
+    return element
 
 
 def copy_is_ready(domain: etree._Element, target: str) -> bool | None:

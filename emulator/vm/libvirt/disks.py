@@ -42,13 +42,22 @@ def planned(place: names.Place, spec: LaunchSpec) -> tuple[Disk, ...]:
     found = [
         Disk(place.pool, root_volume(spec), names.ROOT_TARGET),
         Disk(
-            place.pool, names.seed_volume(spec.instance_id), names.SEED_TARGET, RAW, is_cdrom=True
+            place.pool,
+            names.seed_volume(spec.instance_id),
+            names.SEED_TARGET,
+            RAW,
+            is_read_only=True,
         ),
     ]
     for device, volume in volumes:
         taken = frozenset(each.target for each in found)
         found.append(Disk(place.pool, volume, names.disk_target(device, taken)))
     return tuple(found)
+
+
+def _seed_disk(place: names.Place, instance_id: str) -> Disk:
+    volume = names.seed_volume(instance_id)
+    return Disk(place.pool, volume, names.SEED_TARGET, RAW, is_read_only=True)
 
 
 def blocking_provide(
@@ -87,7 +96,7 @@ def blocking_provide(
         serial = names.serial(spec.root_disk.volume_id) if spec.root_disk is not None else ""
         found = [
             Disk(place.pool, root, names.ROOT_TARGET, QCOW2, serial),
-            Disk(place.pool, seed, names.SEED_TARGET, RAW, is_cdrom=True),
+            _seed_disk(place, spec.instance_id),
         ]
         for disk in spec.disks:
             made.append(names.data_volume(disk.volume_id))

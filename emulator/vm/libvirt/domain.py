@@ -49,7 +49,7 @@ class Disk:
         target: such as ``vda``, unique in the domain; the first letters say the bus.
         format: ``qcow2`` or ``raw``.
         serial: what the guest sees as its serial number.
-        is_cdrom: whether it is a medium that can only be read.
+        is_read_only: whether the guest can only read it.
     """
 
     pool: str
@@ -57,7 +57,7 @@ class Disk:
     target: str
     format: str = "qcow2"
     serial: str = ""
-    is_cdrom: bool = False
+    is_read_only: bool = False
 
     @property
     def bus(self) -> str:

@@ -280,15 +280,13 @@ def note_of(domain: etree._Element) -> Note | None:
 
 def disk_element(disk: Disk) -> etree._Element:
     """Return a disk, to define or to attach."""
-    element = etree.Element(
-        "disk", {"type": "volume", "device": "cdrom" if disk.is_cdrom else "disk"}
-    )
+    element = etree.Element("disk", {"type": "volume", "device": "disk"})
     driver = add(element, "driver", name="qemu", type=disk.format)
-    if not disk.is_cdrom:
+    if not disk.is_read_only:
         driver.set("discard", "unmap")
     add(element, "source", pool=disk.pool, volume=disk.volume)
     add(element, "target", dev=disk.target, bus=disk.bus)
-    if disk.is_cdrom:
+    if disk.is_read_only:
         add(element, "readonly")
     if disk.serial:
         add(element, "serial", disk.serial)
@@ -307,7 +305,7 @@ def disks_of(domain: etree._Element) -> Iterator[Disk]:
             target=target.get("dev", ""),
             format="raw" if driver is None else driver.get("type", "raw"),
             serial=element.findtext("serial") or "",
-            is_cdrom=element.get("device") == "cdrom",
+            is_read_only=element.find("readonly") is not None,
         )
 
 

@@ -171,7 +171,7 @@ class Domains(VMManager):
 
     async def start(self, instance_id: str) -> Guest:
         """Boot a stopped guest."""
-        host, found = await self._known(instance_id)
+        host, found = await self.known(instance_id)
         if found.is_up:
             return found.guest
         if self._ports.obstacle() is None:
@@ -219,7 +219,7 @@ class Domains(VMManager):
 
     async def reboot(self, instance_id: str) -> None:
         """Have a guest restart in good order; one that does not in time is reset."""
-        host, found = await self._known(instance_id)
+        host, found = await self.known(instance_id)
         name = names.domain_name(instance_id)
         if not found.is_up:
             raise Conflict(f"{instance_id} is not running")
@@ -325,7 +325,12 @@ class Domains(VMManager):
             blocking_find, names.domain_name(instance_id), host.place.namespace
         )
 
-    async def _known(self, instance_id: str) -> tuple[Host, Found]:
+    async def known(self, instance_id: str) -> tuple[Host, Found]:
+        """Return an instance's domain and who has it.
+
+        Raises:
+            Missing: there is none.
+        """
         host = await self.hosts.holding(instance_id)
         found = None if host is None else await self._find(host, instance_id)
         if host is None or found is None:

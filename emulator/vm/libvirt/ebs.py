@@ -12,6 +12,7 @@ from emulator.vm.libvirt import blocking_storage as storage
 from emulator.vm.libvirt import names
 from emulator.vm.libvirt.blocking import Hypervisor, LibvirtError, Missing
 from emulator.vm.libvirt.domain import Disk
+from emulator.vm.libvirt.images import blocking_base
 from emulator.vm.libvirt.notes import Note
 from emulator.vm.libvirt.pool import Pool
 from emulator.vm.libvirt.volume_xml import GIB, QCOW2, NewVolume, StoredVolume
@@ -36,11 +37,7 @@ def blocking_make(hypervisor: Hypervisor, place: names.Place, disk: GuestDisk) -
 
 def _source(pool: Pool, disk: GuestDisk) -> StoredVolume | None:
     """Return what a new volume begins with; None: nothing."""
-    for reference in (disk.snapshot_id, disk.image_reference):
-        found = pool.whole(names.data_volume(reference)) if reference else None
-        if found is not None:
-            return found
-    return None
+    return pool.whole(names.data_volume(disk.snapshot_id)) if disk.snapshot_id else None
 
 
 def blocking_attach(
@@ -80,14 +77,13 @@ def data_disk(
 
 
 def blocking_detach(
-    hypervisor: Hypervisor, place: names.Place, instance_id: str, disk: GuestDisk, *, force: bool
+    hypervisor: Hypervisor, instance_id: str, disk: GuestDisk, *, force: bool
 ) -> None:
     """Take a volume from a domain; it keeps its data. A domain that is gone has none.
 
     Raises:
         StillInUse: the guest has not let go of it yet.
     """
-    del place  # the domain says itself where its disks are
     try:
         disks.detach(
             hypervisor,
@@ -146,13 +142,13 @@ def blocking_copy_disk(
 def _copy_in_use(pool: Pool, holder: str, source: StoredVolume, name: str, note: Note) -> bool:
     """Copy a disk that a running guest has; tell whether there was such a guest."""
     hypervisor, domain = pool.hypervisor, names.domain_name(holder)
-    if storage.keeps_no_data(hypervisor) or not disks.is_active(hypervisor, domain):
+    if storage.is_in_memory(hypervisor) or not disks.is_active(hypervisor, domain):
         return False
     pool.begin(name)
     try:
         storage.delete(hypervisor, pool.name, name)
-        pool.make(NewVolume(name, source.size_bytes))
-        if disks.copy_in_use(hypervisor, domain, source.name, pool.name, name):
+        made = pool.make(NewVolume(name, source.size_bytes))
+        if disks.copy_in_use(hypervisor, domain, source.name, made.path):
             pool.write_note(name, note)
             return True
     except LibvirtError:
@@ -179,11 +175,22 @@ def blocking_resize(
     size_bytes = disk.size * GIB
     if size_bytes <= volume.size_bytes:
         return
-    if holder is not None and not storage.keeps_no_data(hypervisor):
+    if holder is not None and not storage.is_in_memory(hypervisor):
         domain = names.domain_name(holder)
         if disks.resize(hypervisor, domain, volume.name, size_bytes):
             return
     storage.resize(hypervisor, place.pool, volume.name, size_bytes)
+
+
+def blocking_snapshot_image(
+    hypervisor: Hypervisor, place: names.Place, reference: str, snapshot_id: str
+) -> None:
+    """Give an AMI's data to a snapshot, which is based on it."""
+    pool = Pool(hypervisor, place)
+    base = blocking_base(pool, reference)
+    name = names.data_volume(snapshot_id)
+    if pool.whole(name) is None:
+        pool.make(NewVolume(name, base.size_bytes, QCOW2, base.path, base.format or QCOW2))
 
 
 def blocking_delete(hypervisor: Hypervisor, place: names.Place, resource_id: str) -> None:

@@ -16,8 +16,8 @@ from emulator.vm.libvirt.pool import Pool
 from emulator.vm.libvirt.volume_xml import QCOW2, StoredVolume
 from emulator.vm.seed.first_boot import LOGIN_USER
 
-# libvirt's names → EC2's.
-_ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "i686": "i386"}
+# libvirt's names → EC2's, but for the usual one.
+_ARCHITECTURES = {"aarch64": "arm64"}
 
 
 def blocking_images(hypervisor: Hypervisor, place: names.Place) -> Sequence[MachineImage]:
@@ -53,9 +53,14 @@ def machine_image(volume: StoredVolume, note: Note | None, architecture: str) ->
         architecture=architecture,
         created_at=volume.changed_at,
         size_gib=volume.size_gib,
-        login_user=known.login_user or LOGIN_USER,
+        login_user=LOGIN_USER,
         record=known.record,
     )
+
+
+def blocking_has(hypervisor: Hypervisor, place: names.Place, reference: str) -> bool:
+    """Tell whether a pool has an AMI or a snapshot."""
+    return Pool(hypervisor, place).whole(names.data_volume(reference)) is not None
 
 
 def blocking_base(pool: Pool, reference: str) -> StoredVolume:
@@ -84,8 +89,8 @@ def blocking_delete_image(hypervisor: Hypervisor, place: names.Place, image_id: 
 
 def blocking_copy_image(
     hypervisor: Hypervisor, place: names.Place, source: str, image_id: str, note: Note
-) -> str:
-    """Make an AMI of another AMI or of a snapshot, and return its reference.
+) -> None:
+    """Make an AMI of another AMI or of a snapshot.
 
     Raises:
         Missing: the source has no data here.
@@ -95,4 +100,3 @@ def blocking_copy_image(
     if found is None:
         raise Missing(f"the storage pool {pool.name!r} has no {source!r}")
     pool.copy(source, names.data_volume(image_id), found.size_bytes, note)
-    return image_id

@@ -12,22 +12,19 @@ from emulator.vm.interface import (
     FollowsGuests,
     Guest,
     GuestObserver,
-    MachineImage,
     VMError,
 )
-from emulator.vm.libvirt.blocking import Hypervisor
-from emulator.vm.libvirt.domains import Domains
 from emulator.vm.libvirt.follow import Follower
 from emulator.vm.libvirt.guests import Found
 from emulator.vm.libvirt.host import Host
-from emulator.vm.libvirt.images import blocking_images
-from emulator.vm.libvirt.pool import Pool
+from emulator.vm.libvirt.leftovers import blocking_sweep
+from emulator.vm.libvirt.storage import Storage
 
 log = Logger(namespace="emulator.vm.libvirt")
 
 
 @attrs.define(eq=False)
-class LibvirtManager(Domains, FollowsGuests):
+class LibvirtManager(Storage, FollowsGuests):
     """Virtual machines, and what else a hypervisor can do for EC2."""
 
     follower: Follower | None = attrs.field(default=None, init=False)
@@ -68,16 +65,18 @@ class LibvirtManager(Domains, FollowsGuests):
             elif instance_id not in self.launching:
                 log.info("removing the domain {name}, which was left", name=instance_id)
                 await self.remove(host, instance_id)
-        await host.connection.run(blocking_sweep, host)
+        await host.connection.run(
+            blocking_sweep,
+            host.place,
+            frozenset(self.making),
+            [each.instance_id for each in whole if each.running],
+        )
         return whole
 
-    async def images(self) -> Sequence[MachineImage]:
-        """Return every AMI, of the hypervisors that answer."""
-        found: dict[str, MachineImage] = {}
-        for host in self.hosts.all:
-            for image in await host.connection.run(blocking_images, host.place):
-                found.setdefault(image.image_id, image)
-        return list(found.values())
+    def images_changed(self) -> None:
+        """Have the images read again."""
+        if self.follower is not None:
+            self.follower.images_soon()
 
     async def close(self) -> None:
         """Stop following, and shut every guest down; its domain and its disks stay."""
@@ -104,8 +103,3 @@ class LibvirtManager(Domains, FollowsGuests):
             await self.power_down(host, found.note.key.instance_id, self._stop_seconds)
         except VMError as error:
             log.warn("{guest} is not shut down: {error}", guest=found.note.key, error=str(error))
-
-
-def blocking_sweep(hypervisor: Hypervisor, host: Host) -> None:
-    """Remove volumes that were left half made or half removed."""
-    Pool(hypervisor, host.place).sweep()

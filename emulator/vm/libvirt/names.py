@@ -21,7 +21,10 @@ DEFAULT_NAMESPACE = "default"
 SEED_SUFFIX = ".seed"
 CONSOLE_SUFFIX = ".console"
 ROOT_TARGET = "vda"
-SEED_TARGET = "sda"
+# Not a drive for discs: a guest whose kernel finds those late, because only its root disk's
+# driver is in its initramfs, would look for its seed too early. The last letter is the one that
+# an EBS volume asks for least.
+SEED_TARGET = "vdz"
 # Longer ones are cut off by virtio, and would not tell disks apart.
 LONGEST_SERIAL = 20
 
@@ -91,12 +94,13 @@ def disk_target(device: str, taken: frozenset[str] = frozenset()) -> str:
     """Return a free virtio target for an EC2 device name: ``/dev/sdf`` → ``vdf``.
 
     Where that is taken, or the name means none, it is the first free letter from ``f`` on. The
-    guest's own name for the disk is the kernel's business, as on AWS.
+    guest's own name for the disk is the kernel's business, as on AWS. A guest has its root disk
+    at ``vda``, so that is free only for one that has lost it.
     """
     found = _DEVICE.fullmatch(device)
     letters = found.group(1) if found else ""
     wanted = f"vd{letters}"
-    if letters and wanted != ROOT_TARGET and wanted not in taken:
+    if letters and wanted not in taken:
         return wanted
     free = (f"vd{first}{second}" for first in _FIRST for second in _LETTERS)
     singles = (f"vd{letter}" for letter in "fghijklmnopqrstuvwxyzbcde")

@@ -36,14 +36,12 @@ class Note:
         namespace: EMULATOR_NAMESPACE of the emulator that made the volume; empty: a user put
             it there, and the emulator never deletes it.
         name: the AMI's.
-        login_user: whom an image expects to log in.
         record: opaque text that belongs to it.
     """
 
     state: State = State.READY
     namespace: str = ""
     name: str = ""
-    login_user: str = ""
     record: str = ""
 
     def pack(self) -> bytes:

@@ -7,7 +7,7 @@ and deleted with the last volume that is based on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
 import attrs
 from twisted.logger import Logger
@@ -167,7 +167,19 @@ class Pool:
             self.forget(base.name)
             path = base.backing_path
 
-    def sweep(self, busy: Sequence[str] = ()) -> None:
+    def has_half_made(self) -> bool:
+        """Tell whether there is a volume of this emulator's that is not whole."""
+        for name in storage.names(self.hypervisor, self.name):
+            volume = notes.noted_volume(name)
+            note = None if volume is None else self.note(volume)
+            if note is not None and (note.state, note.namespace) == (
+                State.MAKING,
+                self.place.namespace,
+            ):
+                return True
+        return False
+
+    def sweep(self, busy: Collection[str] = ()) -> None:
         """Remove what an earlier emulator did not finish making or removing.
 
         Args:

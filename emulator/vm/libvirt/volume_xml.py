@@ -18,6 +18,8 @@ QCOW2 = "qcow2"
 RAW = "raw"
 # qcow2's own version from QEMU 1.1 on; the older one cannot be grown while in use.
 _COMPATIBILITY = "1.1"
+# The kinds of pool whose volumes are files in a directory.
+_DIRECTORIES = frozenset({"dir", "fs", "netfs"})
 
 
 @attrs.frozen
@@ -102,3 +104,10 @@ def _moment(text: str) -> datetime:
     """Return the second of a time such as ``1764172800.123456789``."""
     seconds = text.partition(".")[0]
     return datetime.fromtimestamp(int(seconds) if seconds.isdigit() else 0, UTC)
+
+
+def pool_directory(xml: str) -> str:
+    """Return where the volumes of a pool are as files, from its description; empty: nowhere."""
+    pool = parse(xml)
+    is_directory = pool.get("type") in _DIRECTORIES
+    return pool.findtext("target/path") or "" if is_directory else ""

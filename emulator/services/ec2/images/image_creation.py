@@ -18,7 +18,13 @@ from emulator.services.accounts import known_region
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.images.block_devices import block_device, check_names, merged, shown_iops
 from emulator.services.ec2.images.images import find_visible, owned, stocked, unavailable
-from emulator.services.ec2.images.machine_copies import begin_capture, begin_copy, begin_deletion
+from emulator.services.ec2.images.machine_copies import (
+    begin_capture,
+    begin_copy,
+    begin_deletion,
+    begin_restoration,
+    keeps_roots,
+)
 from emulator.services.ec2.nouns import NOUNS
 from emulator.services.ec2.sharing import neighbours
 from emulator.services.ec2.storage import snapshots, volume_data
@@ -133,7 +139,9 @@ def register_image(call: Call, params: aws.RegisterImageRequestTypeDef) -> dict[
         login_user="root" if ancestor is None else ancestor.login_user,
     )
     region[Image].add(image)
-    begin_copy(call.world, region, image, image.reference)
+    held = region[Snapshot].get(root_snapshot_id)
+    if held is None or not begin_restoration(call.world, region, image, held):
+        begin_copy(call.world, region, image, image.reference)
     return {"ImageId": image.id}
 
 
@@ -176,19 +184,30 @@ def create_image(call: Call, params: aws.CreateImageRequestTypeDef) -> dict[str,
     image = _image_of(call, instance, params, tags.get("image", NO_TAGS))
     description = f"Created by CreateImage({instance.id}) for {image.id}"
     finished = []
+    root_snapshot = None
     for device in devices:
         volume = by_device.get(device.device_name)
         if volume is None or device.virtual_name is not None or device.snapshot_id is not None:
             finished.append(device)
             continue
-        snapshot = snapshots.snapshot_of(
-            call.world, region, volume, description, tags.get("snapshot", NO_TAGS)
-        )
+        taken = (call.world, region, volume, description, tags.get("snapshot", NO_TAGS))
+        if device.device_name == instance.root_device_name and keeps_roots(call.world, instance):
+            # The image itself is made of these data.
+            snapshot = root_snapshot = snapshots.pending_snapshot_of(*taken)
+        else:
+            snapshot = snapshots.snapshot_of(*taken)
         finished.append(attrs.evolve(device, snapshot_id=snapshot.id))
     image.block_devices = tuple(finished)
     image.snapshot_ids = _snapshot_ids(finished)
     region[Image].add(image)
-    begin_capture(call.world, region, image, instance, reboot=not params.get("NoReboot", False))
+    begin_capture(
+        call.world,
+        region,
+        image,
+        instance,
+        root_snapshot,
+        reboot=not params.get("NoReboot", False),
+    )
     return {"ImageId": image.id}
 
 

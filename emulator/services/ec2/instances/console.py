@@ -13,7 +13,7 @@ from emulator.model.instance import Instance
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.instances.kind import INSTANCE
 from emulator.services.ec2.instances.passwords import new_password, sealed
-from emulator.vm.interface import ReadsConsole, VMError
+from emulator.vm.interface import ReadsConsole, TakesScreenshots, VMError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import type_defs as aws
@@ -49,6 +49,43 @@ async def _console_output(call: Call, instance: Instance, manager: ReadsConsole)
         "Timestamp": call.world.clock.now(),
         "Output": base64.b64encode(text).decode(),
     }
+
+
+def get_console_screenshot(
+    call: Call, params: aws.GetConsoleScreenshotRequestTypeDef
+) -> Awaitable[dict[str, Any]]:
+    """Return a picture of what the machine's display shows. Source: API_GetConsoleScreenshot.
+
+    Raises:
+        AwsError: IncorrectInstanceState unless the instance is running, UnsupportedOperation
+            where machines have no display, as bare metal has none on AWS.
+    """
+    instance = INSTANCE.find(call.region, params["InstanceId"])
+    manager = call.world.machines.of(instance)
+    if instance.state != "running":
+        raise AwsError(
+            "IncorrectInstanceState", f"The instance '{instance.id}' is not in the 'running' state"
+        )
+    if not isinstance(manager, TakesScreenshots):
+        raise AwsError(
+            "UnsupportedOperation",
+            f"The instance '{instance.id}' has no display: machines of the VM manager "
+            f"{manager.name} have none",
+        )
+    return _screenshot(instance, manager, wake_up=bool(params.get("WakeUp")))
+
+
+async def _screenshot(
+    instance: Instance, manager: TakesScreenshots, *, wake_up: bool
+) -> dict[str, Any]:
+    try:
+        picture = await manager.screenshot(instance.id, wake_up=wake_up)
+    except VMError as error:
+        log.warn("no screenshot of {instance}: {error}", instance=instance.id, error=str(error))
+        raise AwsError(
+            "InternalError", f"No screenshot of '{instance.id}' could be taken: {error}"
+        ) from None
+    return {"InstanceId": instance.id, "ImageData": base64.b64encode(picture).decode()}
 
 
 def get_password_data(call: Call, params: aws.GetPasswordDataRequestTypeDef) -> dict[str, Any]:
@@ -106,6 +143,7 @@ def send_diagnostic_interrupt(
 
 OPERATIONS: Mapping[str, Handler] = {
     "GetConsoleOutput": get_console_output,
+    "GetConsoleScreenshot": get_console_screenshot,
     "GetInstanceUefiData": get_instance_uefi_data,
     "GetPasswordData": get_password_data,
     "SendDiagnosticInterrupt": send_diagnostic_interrupt,

@@ -29,7 +29,6 @@ from emulator.state.joins import elastic_addresses, primary
 from emulator.state.store import Region
 from emulator.vm.interface import (
     Guest,
-    GuestDisk,
     GuestKey,
     GuestNetwork,
     LaunchSpec,
@@ -68,7 +67,7 @@ def specification(region: Region, launched: Launched, plan: LaunchPlan) -> Launc
     vpc = None if interface is None else region[Vpc].get(interface.vpc_id)
     resolver = ResolverSettings() if vpc is None else resolver_settings(region, vpc)
     disks = [
-        GuestDisk(volume.id, volume.attachment.device, volume.size_gib, volume.snapshot_id)
+        volume_data.disk_of(volume, volume.attachment.device)
         for volume in launched.volumes
         if volume.attachment is not None
     ]

@@ -172,11 +172,11 @@ def _fail(snapshot: Snapshot) -> None:
         snapshot.move("error")
 
 
-def snapshot_of(
+def pending_snapshot_of(
     world: World, region: Region, volume: Volume, description: str, tags: Mapping[str, str]
 ) -> Snapshot:
-    """Return a new snapshot of a volume, which completes when it has the volume's data."""
-    snapshot = _new_snapshot(
+    """Return a new snapshot of a volume whose data somebody else provides."""
+    return _new_snapshot(
         world,
         region,
         volume_id=volume.id,
@@ -187,6 +187,21 @@ def snapshot_of(
         tags=tags,
         vm_manager=volume.vm_manager,
     )
+
+
+def settle_snapshot(world: World, snapshot: Snapshot, *, whole: bool) -> None:
+    """End what a pending snapshot waits for: it has its data, or will never have them."""
+    if whole:
+        _complete(snapshot, world)
+    else:
+        _fail(snapshot)
+
+
+def snapshot_of(
+    world: World, region: Region, volume: Volume, description: str, tags: Mapping[str, str]
+) -> Snapshot:
+    """Return a new snapshot of a volume, which completes when it has the volume's data."""
+    snapshot = pending_snapshot_of(world, region, volume, description, tags)
     volume_data.begin_snapshot(
         world,
         region,

@@ -15,11 +15,18 @@ from twisted.logger import Logger
 from emulator.core.errors import AwsError
 from emulator.model.image import Image
 from emulator.model.instance import Instance
-from emulator.model.volume import Snapshot, Volume, VolumeAttachment
+from emulator.model.volume import Snapshot, Volume
 from emulator.services.call import World
 from emulator.state.joins import attached_to
 from emulator.state.store import Region
-from emulator.vm.interface import AttachesVolumes, GuestDisk, VMError, VMManager
+from emulator.vm.interface import (
+    AttachesVolumes,
+    GuestDisk,
+    KeepsVolumes,
+    StillInUse,
+    VMError,
+    VMManager,
+)
 
 log = Logger()
 
@@ -78,7 +85,54 @@ def check_disk(
 
 def disk_of(volume: Volume, device: str) -> GuestDisk:
     """Return a volume as the manager knows it."""
-    return GuestDisk(volume.id, device, volume.size_gib, volume.snapshot_id)
+    return GuestDisk(
+        volume.id, device, volume.size_gib, volume.snapshot_id, volume.availability_zone
+    )
+
+
+def begin_creation(world: World, volume: Volume, *, done: Done, failed: Done) -> None:
+    """Make a new volume where the manager that is to have it keeps volumes by themselves.
+
+    Another one makes it when an instance gets it.
+    """
+    manager = world.machines.holder(volume)
+    if manager is None or not isinstance(manager, KeepsVolumes):
+        world.later(0.0, f"creating {volume.id}", done)
+        return
+    volume.vm_manager = manager.name
+
+    async def create() -> None:
+        async with world.locks(volume.id):
+            try:
+                await manager.create_volume(disk_of(volume, ""))
+            except VMError as error:
+                log.warn("{volume} was not made: {error}", volume=volume.id, error=str(error))
+                failed()
+                return
+            done()
+
+    _begin(world, f"creating {volume.id}", create())
+
+
+def begin_resize(world: World, volume: Volume, *, done: Done, failed: Done) -> None:
+    """Give a volume's data the size that its record has, and the instance that has it."""
+    manager, holder = keeper(world, volume), volume.instance_id
+    if manager is None or not isinstance(manager, KeepsVolumes):
+        world.later(0.0, f"modifying {volume.id}", done)
+        return
+    device = volume.attachment.device if volume.attachment else ""
+
+    async def resize() -> None:
+        async with world.locks(holder or volume.id):
+            try:
+                await manager.resize_volume(disk_of(volume, device), holder)
+            except VMError as error:
+                log.warn("{volume} did not grow: {error}", volume=volume.id, error=str(error))
+                failed()
+                return
+            done()
+
+    _begin(world, f"modifying {volume.id}", resize())
 
 
 def begin_attachment(
@@ -109,18 +163,43 @@ def begin_attachment(
 
 
 def begin_detachment(
-    world: World, volume: Volume, instance_id: str, device: str, *, done: Done
+    world: World,
+    volume: Volume,
+    instance_id: str,
+    device: str,
+    *,
+    force: bool,
+    done: Done,
+    busy: Done,
 ) -> None:
-    """Take the volume's data from an instance, then say so."""
+    """Take the volume's data from an instance, then say so.
+
+    Args:
+        world: knows the managers.
+        volume: what is detached.
+        instance_id: whose it is.
+        device: its name there.
+        force: whether the instance is not waited for.
+        done: called when it is detached.
+        busy: called where the instance has not let go of it.
+    """
     manager = keeper(world, volume)
     if manager is None:
         world.later(0.0, f"detaching {volume.id}", done)
         return
 
     async def detach() -> None:
+        disk = disk_of(volume, device)
         async with world.locks(instance_id):
             try:
-                await manager.detach_volume(instance_id, disk_of(volume, device))
+                if force and isinstance(manager, KeepsVolumes):
+                    await manager.detach_by_force(instance_id, disk)
+                else:
+                    await manager.detach_volume(instance_id, disk)
+            except StillInUse as error:
+                log.warn("{volume} is still in use: {error}", volume=volume.id, error=str(error))
+                busy()
+                return
             except VMError as error:
                 log.warn("{volume} lost its data: {error}", volume=volume.id, error=str(error))
             done()
@@ -131,7 +210,10 @@ def begin_detachment(
 def begin_snapshot(
     world: World, region: Region, volume: Volume, snapshot_id: str, *, done: Done, failed: Done
 ) -> None:
-    """Copy a volume's data for a snapshot, then say so; a root disk has none apart."""
+    """Copy a volume's data for a snapshot, then say so.
+
+    A root disk has none apart, unless its manager keeps it as a volume like any other.
+    """
     manager = keeper(world, volume)
     attachment, holder = volume.attachment, volume.instance_id
     instance = region[Instance].get(holder)
@@ -140,7 +222,7 @@ def begin_snapshot(
         and instance is not None
         and attachment.device == instance.root_device_name
     )
-    if manager is None or is_root:
+    if manager is None or (is_root and not isinstance(manager, KeepsVolumes)):
         world.later(0.0, f"completing {snapshot_id}", done)
         return
     disk = disk_of(volume, attachment.device if attachment else "")
@@ -207,13 +289,14 @@ async def keep_surviving(world: World, region: Region, instance: Instance) -> No
     if manager is None:
         return
     for volume, attachment in attached_to(region, instance.id):
-        if _survives(instance, attachment):
-            await manager.detach_volume(instance.id, disk_of(volume, attachment.device))
-
-
-def _survives(instance: Instance, attachment: VolumeAttachment) -> bool:
-    is_root = attachment.device == instance.root_device_name
-    return not attachment.delete_on_termination and not is_root
+        if attachment.delete_on_termination:
+            continue
+        disk = disk_of(volume, attachment.device)
+        if isinstance(manager, KeepsVolumes):
+            # Its machine ends at once: nobody waits for it to let go.
+            await manager.detach_by_force(instance.id, disk)
+        elif attachment.device != instance.root_device_name:
+            await manager.detach_volume(instance.id, disk)
 
 
 def _begin(world: World, what: str, work: Coroutine[Deferred[Any], Any, None]) -> None:

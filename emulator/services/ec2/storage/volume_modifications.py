@@ -9,6 +9,7 @@ from emulator.core.errors import AwsError
 from emulator.model.volume import Volume, VolumeModification, VolumeSettings
 from emulator.services.call import Call, Handler, World
 from emulator.services.ec2.kind import Kind
+from emulator.services.ec2.storage import volume_data
 from emulator.services.ec2.storage.volume_types import (
     VOLUME_TYPES,
     check_volume,
@@ -147,8 +148,23 @@ def modify_volume(call: Call, params: aws.ModifyVolumeRequestTypeDef) -> dict[st
     volume.iops, volume.throughput_mibps = target.iops, target.throughput_mibps
     volume.multi_attach_enabled = target.multi_attach_enabled
     world = call.world
-    world.settle(modification, "optimizing")
-    world.later(OPTIMIZING_SECONDS, f"modifying {volume.id}", _complete, modification, world)
+
+    def grown() -> None:
+        if modification.watcher is not None:
+            modification.move("optimizing")
+            world.later(
+                OPTIMIZING_SECONDS, f"modifying {volume.id}", _complete, modification, world
+            )
+
+    def failed() -> None:
+        volume.size_gib = original.size_gib
+        if modification.watcher is not None:
+            modification.move("failed")
+
+    if target.size_gib == original.size_gib:
+        world.later(0.0, f"modifying {volume.id}", grown)
+    else:
+        volume_data.begin_resize(world, volume, done=grown, failed=failed)
     return {"VolumeModification": _view(region, modification)}
 
 

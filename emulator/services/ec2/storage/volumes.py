@@ -280,6 +280,12 @@ def _settle_attachment(volume: Volume, instance_id: str) -> None:
         _forget(volume, instance_id)
 
 
+def _show_busy(volume: Volume, instance_id: str) -> None:
+    """Show an attachment that the instance does not let go of; it may be detached again."""
+    if volume.watcher is not None and instance_id in dict(attachments(volume)):
+        _replace(volume, instance_id, "busy")
+
+
 def zone_named(
     region: Region, name: str | None, zone_id: str | None, parameter: str = "AvailabilityZone"
 ) -> str:
@@ -348,8 +354,18 @@ def create_volume(call: Call, params: aws.CreateVolumeRequestTypeDef) -> Renewab
     )
     volume.multi_attach_enabled = shared
     volume.initialization_rate_mibps = rate
-    call.world.settle(volume, "available")
+    volume_data.begin_creation(
+        call.world,
+        volume,
+        done=lambda: _settle_creation(volume, "available"),
+        failed=lambda: _settle_creation(volume, "error"),
+    )
     return Renewable(_view(region, volume), lambda: _view(region, volume))
+
+
+def _settle_creation(volume: Volume, state: str) -> None:
+    if volume.watcher is not None and volume.state == "creating":
+        volume.move(state)
 
 
 def _initialization_rate(params: aws.CreateVolumeRequestTypeDef) -> int | None:
@@ -510,7 +526,9 @@ def detach_volume(call: Call, params: aws.DetachVolumeRequestTypeDef) -> dict[st
         volume,
         instance_id,
         attachment.device,
+        force=bool(params.get("Force")),
         done=lambda: _settle_attachment(volume, instance_id),
+        busy=lambda: _show_busy(volume, instance_id),
     )
     return attachment_view(volume.id, instance_id, attrs.evolve(attachment, state="detaching"))
 

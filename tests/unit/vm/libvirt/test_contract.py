@@ -6,7 +6,15 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.contracts.vm_manager import SPEC, VMManagerContract
+from tests.contracts.vm_manager import (
+    SPEC,
+    AttachesVolumesContract,
+    CapturesImagesContract,
+    KeepsVolumesContract,
+    ReadsConsoleContract,
+    TakesUserDataContract,
+    VMManagerContract,
+)
 
 pytest.importorskip("libvirt", reason="libvirt's binding is missing: tests/lab/parts/90-libvirt")
 
@@ -22,7 +30,14 @@ def host() -> Iterator[LibvirtHost]:
     host.close()
 
 
-class TestLibvirtManager(VMManagerContract):
+class TestLibvirtManager(
+    VMManagerContract,
+    AttachesVolumesContract,
+    CapturesImagesContract,
+    KeepsVolumesContract,
+    ReadsConsoleContract,
+    TakesUserDataContract,
+):
     """Over libvirt's driver in memory."""
 
     spec = attrs.evolve(SPEC, image_id=IMAGE, image_reference=IMAGE)

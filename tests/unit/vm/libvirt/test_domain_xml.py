@@ -36,7 +36,7 @@ HOSTILE = "</name><devices/>\"'&amp;<!--]]>%s${x}\\\n\té\N{SNOWMAN}"
 KEY = GuestKey("000000000000", "us-east-1", "i-0123456789abcdef0")
 DISKS = (
     Disk("default", "vol-0123456789abcdef0", "vda", serial="vol0123456789abcdef0"),
-    Disk("default", "i-0123456789abcdef0.seed", "sda", "raw", is_cdrom=True),
+    Disk("default", "i-0123456789abcdef0.seed", "vdz", "raw", is_read_only=True),
 )
 DOMAIN = Domain(
     machine=Machine(KVM, machine="pc", cpu_mode="host-passthrough"),

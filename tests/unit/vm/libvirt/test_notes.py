@@ -6,7 +6,7 @@ import pytest
 
 from emulator.vm.libvirt.notes import LEAST_BYTES, Note, State, noted_volume, read_note
 
-NOTE = Note(State.MAKING, "lab", 'My "image" ü', "admin", '{"a": "\\u0000"}')
+NOTE = Note(State.MAKING, "lab", 'My "image" ü', '{"a": "\\u0000"}')
 
 
 def test_a_note_is_read_as_it_was_written() -> None:

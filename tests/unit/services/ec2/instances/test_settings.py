@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from emulator.vm.interface import TakesScreenshots, VMError
+from emulator.vm.mock.manager import MockManager
 from tests.fakes.launcher import Launcher
 
 
@@ -285,6 +287,45 @@ def test_console_calls_answer_for_instances_that_exist() -> None:
     )
     missing = client.code_of("GetConsoleOutput", InstanceId="i-0123456789abcdef0")
     assert missing == "InvalidInstanceID.NotFound"
+
+
+class Display(MockManager, TakesScreenshots):
+    """Machines with a display that shows one picture, until it breaks."""
+
+    broken = False
+
+    async def screenshot(self, instance_id: str, *, wake_up: bool) -> bytes:
+        if self.broken:
+            raise VMError("the display is gone")
+        return b"bright" if wake_up else b"dark"
+
+
+def test_a_running_machines_display_is_shown() -> None:
+    manager = Display()
+    client = Launcher(machines=manager)
+    instance_id = client.launch()
+    shown = client.call("GetConsoleScreenshot", InstanceId=instance_id)
+    woken = client.call("GetConsoleScreenshot", InstanceId=instance_id, WakeUp=True)
+
+    assert shown["InstanceId"] == instance_id
+    assert base64.b64decode(shown["ImageData"]) == b"dark"
+    assert base64.b64decode(woken["ImageData"]) == b"bright"
+    manager.broken = True
+    assert client.code_of("GetConsoleScreenshot", InstanceId=instance_id) == "InternalError"
+    client.stop(instance_id)
+    assert client.code_of("GetConsoleScreenshot", InstanceId=instance_id) == (
+        "IncorrectInstanceState"
+    )
+
+
+def test_a_machine_without_a_display_shows_none() -> None:
+    client = Launcher()
+    instance_id = client.launch()
+
+    assert client.code_of("GetConsoleScreenshot", InstanceId=instance_id) == "UnsupportedOperation"
+    assert client.code_of("GetConsoleScreenshot", InstanceId="i-0123456789abcdef0") == (
+        "InvalidInstanceID.NotFound"
+    )
 
 
 def test_the_serial_console_is_the_account_s_choice() -> None:
