@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.python.threadpool import ThreadPool
 
-from emulator.app.machines import Machines
+from emulator.app.machines import LivePorts, Machines
 from emulator.app.start_error import StartError
 from emulator.config import Config
 from emulator.core.background import Background
@@ -21,6 +21,7 @@ from emulator.vm.libvirt.no_ports import NoPorts
 
 # Copies that go on at once; more would only share the disk.
 SLOW_THREADS = 4
+LIVE_PORTS = LivePorts(reason="virtual machines are reached at their own addresses")
 
 
 def enforcement(config: Config) -> Truth:
@@ -74,4 +75,4 @@ def libvirt_machines(
         stop_seconds=config.ec2_libvirt_stop_seconds,
         in_reactor=reactor.callFromThread,
     )
-    return Machines(manager, truth, pools=tuple(pools))
+    return Machines(manager, truth, live_ports=LIVE_PORTS, pools=tuple(pools))

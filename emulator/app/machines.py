@@ -138,9 +138,14 @@ class AllMachines:
         """Whether ports of this machine follow groups, for all instances."""
         if len(self.each) == 1:
             return self.each[0].live_ports
+        told = {one.manager.name: one.live_ports for one in self.each}
+        answers = {ports.are_forwarded for ports in told.values()}
         return LivePorts(
-            all(one.live_ports.are_forwarded for one in self.each),
-            "; ".join(f"{one.manager.name}: {one.live_ports}" for one in self.each),
+            are_forwarded=True in answers,
+            reason="; ".join(
+                f"{name}: {ports.reason if len(answers) == 1 else ports}"
+                for name, ports in told.items()
+            ),
         )
 
     def begin(self, api: Api, on_known: Callable[[], None]) -> None:

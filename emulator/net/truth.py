@@ -14,12 +14,16 @@ class Truth:
     Attributes:
         is_enforced: whether every instance has its filter.
         reason: why, or why not.
+        in_part: whether some have theirs and others do not.
     """
 
     is_enforced: bool
     reason: str
+    in_part: bool = False
 
     def __str__(self) -> str:
+        if self.in_part:
+            return f"enforced in part: {self.reason}"
         return f"enforced, {self.reason}" if self.is_enforced else f"not enforced: {self.reason}"
 
 
@@ -28,5 +32,9 @@ def together(truths: Mapping[str, Truth]) -> Truth:
     if len(truths) == 1:
         (truth,) = truths.values()
         return truth
+    answers = {truth.is_enforced for truth in truths.values()}
+    if len(answers) == 1:
+        reason = "; ".join(f"{name}: {truth.reason}" for name, truth in truths.items())
+        return Truth(answers.pop(), reason)
     reason = "; ".join(f"{name}: {truth}" for name, truth in truths.items())
-    return Truth(all(truth.is_enforced for truth in truths.values()), reason)
+    return Truth(is_enforced=False, reason=reason, in_part=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from emulator.app.machines import joined
+from emulator.app.machines import LivePorts, Machines, joined
 from emulator.catalog.images import stock_images
 from emulator.model.image import Image
 from emulator.net.truth import Truth
@@ -20,7 +20,7 @@ from tests.fakes.client import Client
 from tests.fakes.docker_manager import result_of
 from tests.fakes.guest_manager import GuestManager
 from tests.fakes.launcher import Launcher
-from tests.fakes.side_by_side import SideBySide, machines
+from tests.fakes.side_by_side import SideBySide
 
 BOX_AMI, VM_AMI = "ami-00000b0c", "ami-000000f0"
 STOCK = next(each.image_id for each in stock_images("us-east-1") if each.docker_image is not None)
@@ -581,10 +581,43 @@ def test_a_console_is_read_by_the_right_one(world: SideBySide) -> None:
     )
 
 
-def test_filters_are_in_force_where_each_manager_has_them() -> None:
-    found = joined([machines(GuestManager("docker")), machines(MockManager())]).enforcement
+FILTERED = Truth(is_enforced=True, reason="by a filter")
+OPEN = Truth(is_enforced=False, reason="there is none")
 
-    assert found == Truth(
-        is_enforced=False,
-        reason="docker: not enforced: nobody filters; mock: not enforced: nobody filters",
+
+@pytest.mark.parametrize(
+    ("docker_has", "mock_has", "told"),
+    [
+        (FILTERED, FILTERED, "enforced, docker: by a filter; mock: by a filter"),
+        (OPEN, OPEN, "not enforced: docker: there is none; mock: there is none"),
+        (
+            FILTERED,
+            OPEN,
+            "enforced in part: docker: enforced, by a filter; mock: not enforced: there is none",
+        ),
+    ],
+)
+def test_it_is_told_whose_instances_have_filters(
+    docker_has: Truth, mock_has: Truth, told: str
+) -> None:
+    found = joined(
+        [Machines(GuestManager("docker"), docker_has), Machines(MockManager(), mock_has)]
+    )
+
+    assert str(found.enforcement) == told
+    assert found.enforcement.is_enforced == (docker_has.is_enforced and mock_has.is_enforced)
+
+
+def test_it_is_told_whose_ports_are_forwarded_to_this_machine() -> None:
+    forwarded = LivePorts(are_forwarded=True, reason="by the emulator")
+    found = joined(
+        [
+            Machines(GuestManager("docker"), OPEN, live_ports=forwarded),
+            Machines(MockManager(), OPEN),
+        ]
+    ).live_ports
+
+    assert found.are_forwarded
+    assert found.reason == (
+        "docker: forwarded: by the emulator; mock: not forwarded: instances have no machines"
     )
