@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import attrs
 
-from benchmarks import container, machines, measures, report
+from benchmarks import container, machines, measures, report, virtual_machines
 from benchmarks.servers import EMULATOR, METADATA, ROOT, SERVERS, Server
 
 T = TypeVar("T")
@@ -40,6 +40,7 @@ def main() -> None:
         measure(server, plan, results)
     if EMULATOR in options.only:
         measure_machines(options.port, results)
+        measure_virtual_machines(options.port, results)
         measure_container(plan, results)
     print(f"\n{report.tables(results)}\n\n{time.perf_counter() - began:.0f} seconds. {where}")
 
@@ -75,6 +76,18 @@ def measure_machines(port: int, results: report.Results) -> None:
     print("docker: launches ", end="", flush=True)
     before = time.perf_counter()
     results.machines = machines.machines(machines.DOCKER, port, report.LAUNCHES)
+    print(f"({time.perf_counter() - before:.0f} s)")
+
+
+def measure_virtual_machines(port: int, results: report.Results) -> None:
+    """Measure launches of virtual machines, where there is libvirt."""
+    missing = virtual_machines.obstacle()
+    if missing is not None:
+        print(f"libvirt: left out, {missing}")
+        return
+    print("libvirt: launches ", end="", flush=True)
+    before = time.perf_counter()
+    results.virtual_machines = virtual_machines.virtual_machines(virtual_machines.LIBVIRT, port)
     print(f"({time.perf_counter() - before:.0f} s)")
 
 

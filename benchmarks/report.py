@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.container import Container
     from benchmarks.machines import Machines
     from benchmarks.measures import Describes, Memory, Plan
+    from benchmarks.virtual_machines import VirtualMachines
 
 
 # Of one container each, and by hand as many.
@@ -30,6 +31,7 @@ class Results:
         starts: seconds from process start to the first answer.
         metadata: GETs of an instance's metadata a second, with a token.
         machines: launches of containers, where there is a Docker engine.
+        virtual_machines: launches of those, where there is libvirt.
         container: the emulator's own container, where there is its image.
         import_seconds: seconds Python needs to import ``twisted.web.server``.
     """
@@ -43,6 +45,7 @@ class Results:
     import_seconds: float = 0
     memory: Memory | None = None
     machines: Machines | None = None
+    virtual_machines: VirtualMachines | None = None
     container: Container | None = None
 
 
@@ -108,7 +111,12 @@ def demands(results: Results) -> list[Demand]:
         ratio = results.starts["emulator"] / results.import_seconds
         name = "process start to first answered request"
         found.append(Demand(name, ratio, 3, "× import", at_most=True))
-    return [*found, *_of_machines(results.machines), *_of_container(results.container)]
+    return [
+        *found,
+        *_of_machines(results.machines),
+        *_of_virtual_machines(results.virtual_machines),
+        *_of_container(results.container),
+    ]
 
 
 def _of_container(container: Container | None) -> list[Demand]:
@@ -139,6 +147,14 @@ def _of_machines(machines: Machines | None) -> list[Demand]:
         ),
     )
     return [Demand(*row, at_most=True) for row in rows]
+
+
+def _of_virtual_machines(machines: VirtualMachines | None) -> list[Demand]:
+    if machines is None:
+        return []
+    beyond = machines.running_seconds - machines.by_hand_seconds
+    name = "libvirt manager: RunInstances to running, beyond `virsh start`"
+    return [Demand(name, beyond, 1, "s", at_most=True)]
 
 
 def against(
@@ -214,6 +230,13 @@ def tables(results: Results) -> str:
             f"{results.memory.per_instance_kib:.1f} KiB more for each mock instance, "
             f"{results.memory.per_described_kib:.1f} KiB once each has been described."
         )
+    if results.virtual_machines:
+        vms = results.virtual_machines
+        parts.append(
+            f"Virtual machines: running {vms.running_seconds:.2f} s after RunInstances, which "
+            f"answers in {vms.answer_ms:.1f} ms; `virsh start` of the same domain takes "
+            f"{vms.by_hand_seconds:.2f} s. A new instance's disks take up {vms.disk_mb:.1f} MB."
+        )
     if results.machines:
         found = results.machines
         parts.append(
@@ -285,6 +308,9 @@ error fails the run, and so does a describe that does not hold exactly 1,000 ins
   many `docker run` with a published port and a fixed address, in turn, each until the first bytes
   of SSH; medians. Then 20 instances in one call, DescribeInstances being asked all the while, and
   20 `docker run` at once.
+* **Virtual machines**: `benchmarks/virtual_machines.py`, the tests' cloud image, one processor; 5
+  launches and as many `virsh start` of the same domains after they were powered off, in turn;
+  medians. Running is what DescribeInstances says; no boot is waited for.
 * **The container**: `benchmarks/container.py`, run with the engine's socket as the README does;
   the start from before `docker run` to the end of the first answer, the median of {starts}; memory
   as `docker stats` tells it, 15 s after that.

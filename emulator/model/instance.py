@@ -59,6 +59,9 @@ class Instance(Stateful):
         profile_id: the associated instance profile's, with its ARN.
         public_key: its key pair's at launch, in OpenSSH's format; the pair may go, this stays.
         password_data: that password, sealed, once somebody asked for it.
+        health: while it runs, what its instance status check says: ``ok``, ``initializing`` or
+            ``impaired``.
+        impaired_at: since when it has been impaired, if it is.
         vm_manager: the manager that has its machine; empty: whichever takes any image.
     """
 
@@ -115,6 +118,8 @@ class Instance(Stateful):
     profile_id: str | None = None
     public_key: str | None = None
     password_data: str | None = None
+    health: str = "ok"
+    impaired_at: datetime | None = None
     vm_manager: str = ""
 
 

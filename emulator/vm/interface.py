@@ -121,6 +121,12 @@ class LaunchSpec:
         return self.key.instance_id
 
 
+# How a guest is that is up, in the words of EC2's status checks.
+OK = "ok"
+INITIALIZING = "initializing"
+IMPAIRED = "impaired"
+
+
 @attrs.frozen
 class Guest:
     """A machine as its manager sees it.
@@ -134,6 +140,7 @@ class Guest:
         memento: as its launch gave it.
         ended: of a guest that went down: why, as far as known; empty for one that is frozen.
         ended_well: whether that was an orderly shutdown.
+        health: of a guest that is up, as its instance status check is to tell it.
     """
 
     instance_id: str
@@ -144,6 +151,7 @@ class Guest:
     memento: str = ""
     ended: str = ""
     ended_well: bool = False
+    health: str = OK
 
 
 class VMManager(Protocol):

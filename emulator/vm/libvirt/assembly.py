@@ -8,6 +8,7 @@ from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.threads import Threads
 from emulator.vm.interface import GuestPorts
+from emulator.vm.libvirt.boot_watch import BootWatch
 from emulator.vm.libvirt.connection import Connection
 from emulator.vm.libvirt.follow import Follower
 from emulator.vm.libvirt.host import Host, Hosts
@@ -44,8 +45,10 @@ def libvirt_manager(
             for zone, place in places.items()
         ]
     )
-    manager = LibvirtManager(hosts, ports, clock, stop_seconds)
+    boots = BootWatch(clock, background)
+    manager = LibvirtManager(hosts, ports, clock, stop_seconds, boots)
     manager.follower = Follower(
         manager, in_reactor, clock, background, manager.guests, manager.images
     )
+    boots.tell = manager.follower.guest_changed
     return manager

@@ -6,7 +6,6 @@ import contextlib
 
 import libvirt
 
-from emulator.vm.libvirt import names
 from emulator.vm.libvirt.blocking import Hypervisor, LibvirtError, translated
 from emulator.vm.libvirt.domain_xml import parse
 from emulator.vm.libvirt.leases import (
@@ -61,6 +60,25 @@ def release(hypervisor: Hypervisor, network: str, mac_address: str) -> None:
 
 
 @translated
+def leased_until(hypervisor: Hypervisor, network: str, mac_address: str) -> int | None:
+    """Return when a guest's lease ends, in seconds since 1970; 0: it has none.
+
+    Returns:
+        None where there is no knowing: the network has no DHCP server of libvirt's.
+    """
+    try:
+        found = hypervisor.raw.networkLookupByName(network)
+        if dhcp_of(parse(found.XMLDesc(0))) is None:
+            return None
+        ends = [int(lease["expirytime"]) for lease in found.DHCPLeases(mac_address)]
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_NO_NETWORK):
+            return None
+        raise
+    return max(ends, default=0)
+
+
+@translated
 def metadata_filter(hypervisor: Hypervisor) -> str:
     """Return the filter that keeps guests from the metadata service of the hypervisor's machine.
 
@@ -94,11 +112,3 @@ def _update(network: libvirt.virNetwork, command: int, mac_address: str, address
         reservation_xml(mac_address, address),
         flags,
     )
-
-
-@translated
-def blocking_console_path(hypervisor: Hypervisor, place: names.Place, instance_id: str) -> str:
-    """Return the file for a guest's console; empty where the pool is no directory."""
-    pool = parse(hypervisor.raw.storagePoolLookupByName(place.pool).XMLDesc(0))
-    directory = pool.findtext("target/path") if pool.get("type") == "dir" else None
-    return f"{directory}/{names.console_volume(instance_id)}" if directory else ""

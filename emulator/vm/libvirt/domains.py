@@ -11,11 +11,20 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
 from emulator.core.clock import Clock
-from emulator.vm.interface import Guest, GuestKey, GuestPorts, LaunchSpec, VMError, VMManager
+from emulator.vm.interface import (
+    OK,
+    Guest,
+    GuestKey,
+    GuestPorts,
+    LaunchSpec,
+    VMError,
+    VMManager,
+)
 from emulator.vm.libvirt import blocking_leases as leases
 from emulator.vm.libvirt import disks, names
 from emulator.vm.libvirt.blocking import Conflict, Hypervisor, LibvirtError, Missing, Unsupported
-from emulator.vm.libvirt.blocking_leases import blocking_console_path
+from emulator.vm.libvirt.blocking_console import blocking_console_path
+from emulator.vm.libvirt.boot_watch import BootWatch
 from emulator.vm.libvirt.domain import Disk, Domain, LinkPort, NetworkPort, Note, Port
 from emulator.vm.libvirt.domain_xml import (
     NOTE_PREFIX,
@@ -50,12 +59,14 @@ class Domains(VMManager):
         ports: plugs guests into their VPCs.
         clock: for waiting until a guest is down.
         stop_seconds: how long a guest has for that before it is powered off.
+        boots: looks after guests that have just been started.
     """
 
     hosts: Hosts
     _ports: GuestPorts
     _clock: Clock
     _stop_seconds: float
+    _boots: BootWatch
     name: str = attrs.field(default="libvirt", init=False)
     # What is being launched is nobody's leftover.
     launching: set[str] = attrs.field(factory=set, init=False)
@@ -81,7 +92,7 @@ class Domains(VMManager):
         host = self.hosts.for_zone(spec.zone)
         found = await self._find(host, spec.instance_id)
         if found is not None and found.is_up and found.note.is_whole:
-            return found.guest
+            return self.guest_of(found)
         machine = await host.machine()
         note = Note(
             key=spec.key,
@@ -153,6 +164,7 @@ class Domains(VMManager):
         """Start a domain that is off, or waits, and return the guest that it is."""
         key, name = note.key, names.domain_name(note.key.instance_id)
         plugged = self._ports.obstacle() is None
+        watched = await host.connection.run(blocking_watched, name)
         await host.connection.run(Hypervisor.start, name, paused=plugged)
         address: str | None = note.address or None
         if plugged:
@@ -164,8 +176,17 @@ class Domains(VMManager):
         found = await self._find(host, key.instance_id)
         if found is None:
             raise LibvirtError(f"the domain {name} vanished")
+        if watched is not None:
+            self._boots.begin(host, key, *watched)
         _tell(found)
-        return found.guest
+        return self.guest_of(found)
+
+    def guest_of(self, found: Found) -> Guest:
+        """Return the guest that a domain is."""
+        guest = found.guest
+        if guest.running and guest.health == OK:
+            return attrs.evolve(guest, health=self._boots.health(guest.instance_id))
+        return guest
 
     # Life
 
@@ -173,7 +194,7 @@ class Domains(VMManager):
         """Boot a stopped guest."""
         host, found = await self.known(instance_id)
         if found.is_up:
-            return found.guest
+            return self.guest_of(found)
         if self._ports.obstacle() is None:
             await self._ports.before_start(found.note.key)
         return await self._up(host, found.note)
@@ -276,6 +297,7 @@ class Domains(VMManager):
 
     async def remove(self, host: Host, instance_id: str) -> None:
         """Remove a domain that may be whole or not, with what belongs to it."""
+        self._boots.forget(instance_id)
         found = await self._find(host, instance_id)
         if found is None:
             self.hosts.forget(instance_id)
@@ -297,7 +319,7 @@ class Domains(VMManager):
         """Return every guest of this emulator, on all hypervisors."""
         found: list[Guest] = []
         for host in self.hosts.all:
-            found += [each.guest for each in await self.on(host) if each.note.is_whole]
+            found += [self.guest_of(each) for each in await self.on(host) if each.note.is_whole]
         return found
 
     async def on(self, host: Host) -> Sequence[Found]:
@@ -315,10 +337,11 @@ class Domains(VMManager):
             return None
         if not found.is_up:
             self._joined.discard(instance_id)
+            self._boots.forget(instance_id)
         elif instance_id not in self._joined and self._ports.obstacle() is None:
             await self._ports.connect(found.note.key)
             self._joined.add(instance_id)
-        return found.guest
+        return self.guest_of(found)
 
     async def _find(self, host: Host, instance_id: str) -> Found | None:
         return await host.connection.run(
@@ -370,6 +393,15 @@ def blocking_define(
     if template is None:
         raise Missing(f"EC2_REFERENCE_DOMAIN={place.reference_domain}: there is no such domain")
     hypervisor.define(domain_like(template, domain))
+
+
+def blocking_watched(hypervisor: Hypervisor, name: str) -> tuple[NetworkPort, int | None] | None:
+    """Return what a guest will be heard of through, and when its lease of now ends."""
+    text = hypervisor.xml(name)
+    first = None if text is None else next(ports_of(parse(text)), None)
+    if not isinstance(first, NetworkPort):
+        return None
+    return first, leases.leased_until(hypervisor, first.network, first.mac_address)
 
 
 def blocking_set_note(hypervisor: Hypervisor, note: Note) -> None:

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from emulator.core.background import Background
 from emulator.core.clock import Clock
-from emulator.vm.interface import Guest, GuestObserver, MachineImage, VMError
+from emulator.vm.interface import Guest, GuestKey, GuestObserver, MachineImage, VMError
 from emulator.vm.libvirt.blocking import Hypervisor, Listener, Unreachable
 from emulator.vm.libvirt.domains import Domains
 from emulator.vm.libvirt.guests import blocking_find
@@ -142,7 +142,12 @@ class Follower:
                 log.debug("{domain} cannot be looked at: {error}", domain=name, error=str(error))
                 return
             key = found.note.key if found is not None else None
-        if key is not None and self._observer is not None and not self._closed:
+        if key is not None:
+            self.guest_changed(key)
+
+    def guest_changed(self, key: GuestKey) -> None:
+        """Have a guest looked at."""
+        if self._observer is not None and not self._closed:
             self._observer.guest_changed(key)
 
     def images_soon(self) -> None:

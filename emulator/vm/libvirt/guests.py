@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 from lxml import etree
 
-from emulator.vm.interface import Guest
+from emulator.vm.interface import IMPAIRED, OK, Guest
 from emulator.vm.libvirt.blocking import (
     BLOCKED,
     CRASHED,
@@ -65,6 +65,7 @@ class Found:
             memento=note.memento,
             ended=_ended(self.state),
             ended_well=self.state.is_off and self.state.reason == OFF_BY_GUEST,
+            health=IMPAIRED if self.state.state == CRASHED else OK,
         )
 
 

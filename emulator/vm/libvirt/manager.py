@@ -61,7 +61,7 @@ class LibvirtManager(Storage, FollowsGuests):
         for each in await self.on(host):
             instance_id = each.note.key.instance_id
             if each.note.is_whole:
-                whole.append(each.guest)
+                whole.append(self.guest_of(each))
             elif instance_id not in self.launching:
                 log.info("removing the domain {name}, which was left", name=instance_id)
                 await self.remove(host, instance_id)

@@ -17,6 +17,7 @@ from emulator.services.ec2.vpcs.subnets import zone_id
 from emulator.services.filters import Field, Value
 from emulator.services.pages import page_of_rows
 from emulator.state.store import Region
+from emulator.vm.interface import IMPAIRED, INITIALIZING
 from emulator.wire.scalar import iso8601
 
 if TYPE_CHECKING:
@@ -51,8 +52,18 @@ def describe_instances(call: Call, params: aws.DescribeInstancesRequestTypeDef) 
 
 
 def _check(instance: Instance) -> Mapping[str, Any]:
+    """Return what the instance's own check says: whether its system is heard of."""
+    if instance.state == "running" and instance.health == IMPAIRED:
+        since = instance.impaired_at
+        failed = {"Name": "reachability", "Status": "failed", "ImpairedSince": since}
+        return {"Status": "impaired", "Details": [failed]}
+    return _system_check(instance)
+
+
+def _system_check(instance: Instance) -> Mapping[str, Any]:
+    """Return what the check says of the machine below the instance, which does not break."""
     if instance.state == "running":
-        return _OK
+        return _INITIALIZING if instance.health == INITIALIZING else _OK
     return _INITIALIZING if instance.state == "pending" else _NOT_APPLICABLE
 
 
@@ -65,17 +76,26 @@ def _status(_: Region, instance: Instance) -> Value:
     return str(_check(instance)["Status"])
 
 
+def _system_reachability(_: Region, instance: Instance) -> Value:
+    details = _system_check(instance).get("Details")
+    return details[0]["Status"] if details else None
+
+
+def _system_status(_: Region, instance: Instance) -> Value:
+    return str(_system_check(instance)["Status"])
+
+
 def _status_view(region: Region, instance: Instance) -> Mapping[str, Any]:
-    check = _check(instance)
+    below = _system_check(instance)
     return {
         "AvailabilityZone": instance.availability_zone,
         "AvailabilityZoneId": zone_id(region, instance.availability_zone),
         "Operator": {"Managed": False},
         "InstanceId": instance.id,
         "InstanceState": STATES[instance.state],
-        "InstanceStatus": check,
-        "SystemStatus": check,
-        "AttachedEbsStatus": check,
+        "InstanceStatus": _check(instance),
+        "SystemStatus": below,
+        "AttachedEbsStatus": below,
         "Events": [_event_view(event) for event in _scheduled(region, instance)] or None,
     }
 
@@ -124,9 +144,9 @@ _STATUS_FILTERS: Mapping[str, Field[Instance]] = {
     "instance-status.status": _status,
     "operator.managed": lambda _, __: False,
     "operator.principal": _nothing,
-    "system-status.reachability": _reachability,
-    "system-status.status": _status,
-    "attached-ebs-status.status": _status,
+    "system-status.reachability": _system_reachability,
+    "system-status.status": _system_status,
+    "attached-ebs-status.status": _system_status,
     "application-status.status": _nothing,
 }
 

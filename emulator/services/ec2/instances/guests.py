@@ -184,6 +184,7 @@ def follow(world: World, region: Region, instance: Instance, guest: Guest | None
         else:
             machines.shut_down_by_guest(world, region, instance)
     elif guest.running:
+        machines.note_health(world, instance, guest)
         interface = primary(region, instance)
         if interface is not None and interface.public_ip not in (None, guest.public_ip):
             interface.public_ip = guest.public_ip

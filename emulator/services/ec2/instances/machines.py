@@ -28,6 +28,7 @@ from emulator.services.ec2.storage import volume_data, volumes
 from emulator.state.joins import elastic_addresses, primary
 from emulator.state.store import Region
 from emulator.vm.interface import (
+    IMPAIRED,
     Guest,
     GuestKey,
     GuestNetwork,
@@ -244,8 +245,16 @@ async def terminate(world: World, region: Region, instance: Instance) -> None:
 
 def now_running(world: World, region: Region, instance: Instance, guest: Guest) -> None:
     """Note that a machine is up, if that is still awaited."""
+    note_health(world, instance, guest)
     if instance.state == "pending":
         _all_running(world, region, [(instance, primary(region, instance))], guest.public_ip)
+
+
+def note_health(world: World, instance: Instance, guest: Guest) -> None:
+    """Note what status checks say of a machine that is up."""
+    if instance.health != guest.health:
+        instance.impaired_at = world.clock.now() if guest.health == IMPAIRED else None
+        instance.health = guest.health
 
 
 def _all_running(

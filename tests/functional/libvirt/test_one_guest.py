@@ -1,0 +1,156 @@
+"""One virtual machine through its whole life: a boot takes long, so it serves many tests.
+
+The tests stand in the order in which things happen.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.functional.docker.keys import Key
+from tests.functional.docker.waiting import until
+from tests.functional.libvirt.cloud import BOOT_SECONDS, VmCloud
+from tests.functional.libvirt.hypervisor import Hypervisor
+
+USER_DATA = "#!/bin/sh\necho user data of $(hostname) ran as $(id -un) >/root/ran\n"
+
+
+@pytest.fixture(scope="module")
+def guest(cloud: VmCloud) -> str:
+    return cloud.run(KeyName="test", UserData=USER_DATA)
+
+
+def boot_id(cloud: VmCloud, guest: str, key: Key) -> str:
+    return cloud.ssh(guest, key, "cat /proc/sys/kernel/random/boot_id")
+
+
+def another_boot(cloud: VmCloud, guest: str, key: Key, before: str) -> None:
+    """Wait until a guest is up that has booted again."""
+
+    def read() -> str:
+        done = cloud.ssh_address(guest).attempt(
+            key, "localstack", "cat /proc/sys/kernel/random/boot_id"
+        )
+        return done.stdout.strip()
+
+    until(read, lambda seen: seen not in ("", before), BOOT_SECONDS)
+
+
+def test_the_image_is_an_ami_that_says_whose_it_is(cloud: VmCloud) -> None:
+    image = cloud.until_image(cloud.hypervisor.ami)
+
+    assert {"Key": "ec2_vm_manager", "Value": "libvirt"} in image["Tags"]
+
+
+def test_an_instance_is_a_domain_of_its_name_with_what_its_type_has(
+    cloud: VmCloud, guest: str, hypervisor: Hypervisor
+) -> None:
+    info = dict(
+        line.split(":", 1) for line in hypervisor("dominfo", guest).splitlines() if ":" in line
+    )
+
+    assert hypervisor.state(guest).startswith("running")
+    assert (info["CPU(s)"].strip(), info["Max memory"].split()[0]) == ("1", str(1024 * 1024))
+
+
+def test_the_log_says_where_the_instance_and_its_display_are(
+    cloud: VmCloud, guest: str, hypervisor: Hypervisor
+) -> None:
+    address = cloud.instance(guest)["PublicIpAddress"]
+    display = hypervisor("vncdisplay", guest)
+
+    cloud.logged(f"Instance {guest} will be accessible via SSH at: {address}:22")
+    cloud.logged(f"Instance {guest} has its VNC display at: {display}")
+
+
+def test_the_root_disk_is_a_sparse_overlay_and_no_copy(
+    cloud: VmCloud, guest: str, hypervisor: Hypervisor
+) -> None:
+    (mapping,) = cloud.instance(guest)["BlockDeviceMappings"]
+    volume = hypervisor.folder / mapping["Ebs"]["VolumeId"]
+    image = hypervisor.folder / hypervisor.ami
+
+    assert volume.stat().st_blocks < image.stat().st_blocks / 2
+    assert str(image) in hypervisor("vol-dumpxml", volume.name, "--pool", hypervisor.pool)
+
+
+def test_one_logs_in_with_the_key_pair(cloud: VmCloud, guest: str, key: Key) -> None:
+    assert cloud.ssh(guest, key, "id -un") == "localstack"
+
+
+def test_one_logs_in_with_the_password(cloud: VmCloud, guest: str) -> None:
+    assert cloud.ssh_by_password(guest, "localstack", "localstack", "sudo id -un") == "root"
+
+
+def test_user_data_ran_as_root_at_the_first_boot(cloud: VmCloud, guest: str, key: Key) -> None:
+    cloud.ssh(guest, key, "sudo cloud-init status --wait >/dev/null || true")
+    name = cloud.instance(guest)["PrivateDnsName"]
+
+    assert cloud.ssh(guest, key, "sudo cat /root/ran") == (
+        f"user data of {name.partition('.')[0]} ran as root"
+    )
+
+
+def test_the_guest_has_a_root_file_system_as_large_as_its_volume(
+    cloud: VmCloud, guest: str, key: Key
+) -> None:
+    gib = int(cloud.ssh(guest, key, "df --output=size -BM / | tail -n 1 | tr -dc 0-9")) / 1024
+
+    assert 7 < gib <= 8
+
+
+def test_the_guest_finds_itself_on_ec2(cloud: VmCloud, guest: str, key: Key) -> None:
+    read = "cd /sys/class/dmi/id && sudo cat sys_vendor product_name board_asset_tag product_uuid"
+    vendor, product, asset, uuid = cloud.ssh(guest, key, read).splitlines()
+
+    assert (vendor, product, asset) == ("Amazon EC2", "t2.micro", guest)
+    assert uuid.startswith("ec2")
+
+
+def test_the_console_shows_the_kernel(cloud: VmCloud, guest: str) -> None:
+    assert "Linux version" in cloud.console(guest)
+
+
+def test_an_instance_that_restarts_itself_runs_on(cloud: VmCloud, guest: str, key: Key) -> None:
+    before = boot_id(cloud, guest, key)
+    boots = cloud.boots(guest)
+    cloud.ssh_address(guest).attempt(key, "localstack", "sudo systemctl reboot")
+    until(lambda: cloud.boots(guest), lambda count: count > boots, BOOT_SECONDS)
+
+    assert cloud.instance(guest)["State"]["Name"] == "running"
+    # While it boots the emulator is killed, and knows it again afterwards.
+    address = cloud.instance(guest)["PublicIpAddress"]
+    cloud.restart(kill=True)
+    again = cloud.until_state(guest, "running")
+    assert again["PublicIpAddress"] == address
+    another_boot(cloud, guest, key, before)
+
+
+def test_an_instance_is_rebooted_in_good_order(cloud: VmCloud, guest: str, key: Key) -> None:
+    before = boot_id(cloud, guest, key)
+    cloud.ssh(guest, key, "sudo touch /root/before && sync")
+    cloud.ec2.reboot_instances(InstanceIds=[guest])
+    another_boot(cloud, guest, key, before)
+
+    assert cloud.instance(guest)["State"]["Name"] == "running"
+    assert cloud.ssh(guest, key, "sudo last -x shutdown | grep -c system") != "0"
+
+
+def test_a_stopped_instance_shuts_down_and_starts_again(
+    cloud: VmCloud, guest: str, key: Key, hypervisor: Hypervisor
+) -> None:
+    boots = cloud.boots(guest)
+    cloud.ec2.stop_instances(InstanceIds=[guest])
+    cloud.until_state(guest, "stopped", 180)
+    assert hypervisor.state(guest) == "shut off (shutdown)"
+    cloud.ec2.start_instances(InstanceIds=[guest])
+    cloud.until_state(guest, "running")
+    until(lambda: cloud.boots(guest), lambda count: count > boots, BOOT_SECONDS)
+
+
+def test_a_terminated_instance_leaves_no_domain_and_no_volume(
+    cloud: VmCloud, guest: str, hypervisor: Hypervisor
+) -> None:
+    cloud.terminate(guest)
+
+    assert hypervisor.of(cloud.namespace) == {}
