@@ -81,8 +81,9 @@ class Cloud:
             if self.emulator.process.poll() is None:
                 self.terminate_all()
                 assert self.emulator.stop() == 0
-            assert self.faults() == []
-            assert self.engine.of(self.namespace) == {}
+            faults, left = self.faults(), self.engine.of(self.namespace)
+            assert faults == [], faults
+            assert left == {}, (left, self.emulator.lines[-20:])
         finally:
             self.discard()
 
