@@ -23,12 +23,14 @@ from emulator.core.clock import Clock
 from emulator.core.threads import NoThreads, PooledThreads
 from emulator.net.bridge_guard import BridgeGuard
 from emulator.net.enforce import Enforcement
+from emulator.net.flow_logs import FlowLogs
 from emulator.net.forwarders import open_forwarder
 from emulator.net.helper_way import HelperWay
 from emulator.net.host_ports import LiveHostPorts, leads_to
-from emulator.net.namespace import DirectWay, InstanceNamespaces, Way, nft_obstacle
+from emulator.net.namespace import DirectWay, InstanceNamespaces, nft_obstacle
 from emulator.net.ports import API_URL
 from emulator.net.truth import Truth
+from emulator.services.ec2.vpcs.subnets import zone_id
 from emulator.state.store import State
 from emulator.vm.docker.assembly import DockerOptions, docker_manager
 from emulator.vm.docker.blocking import EngineAddress
@@ -97,7 +99,7 @@ def docker_machines(
     own = Names(config.emulator_namespace, secrets.token_hex(8))
     connection = Connection(EngineAddress(config.docker_environment), threads)
     container = own_container_id()
-    way: Way = DirectWay(threads)
+    way: DirectWay | HelperWay = DirectWay(threads)
     if container is not None:
         way = HelperWay(
             OwnImageHelpers(connection, threads, own, container),
@@ -116,7 +118,16 @@ def docker_machines(
         subnets=config.ec2_network_enforcement == "full",
         filters=truth.is_enforced,
     )
-    namespaces = InstanceNamespaces(state, way, filters)
+    flows = FlowLogs(
+        state,
+        way,
+        clock,
+        background,
+        threads,
+        config.emulator_data_dir / "flow-logs",
+        zone_id,
+    )
+    namespaces = InstanceNamespaces(state, way, filters, flows if truth.is_enforced else None)
     on_this_machine = socket_path(config.docker_environment)
     live_ports = _live_ports(in_container=container is not None, engine_socket=on_this_machine)
     options = DockerOptions(

@@ -17,6 +17,8 @@ class FlowLog(Row):
         resource_id: the VPC, subnet, interface or transit gateway that it watches.
         destination: the ARN given, if one was.
         destination_options: as AWS shows them; only for Amazon S3.
+        deliver_status: ``SUCCESS`` or ``FAILED``: how the last delivery went; None before it.
+        deliver_error: why it failed.
         tag_fields: for each resource type, the keys of tags added to records.
     """
 
@@ -35,4 +37,6 @@ class FlowLog(Row):
     permission_arn: str | None = None
     cross_account_role: str | None = None
     destination_options: Mapping[str, Any] | None = None
+    deliver_status: str | None = None
+    deliver_error: str | None = None
     tag_fields: tuple[tuple[str, tuple[str, ...]], ...] = ()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import attrs
 from twisted.logger import Logger
@@ -14,10 +15,14 @@ from twisted.logger import Logger
 from emulator.core.background import Background
 from emulator.core.process import CommandFailed
 from emulator.core.threads import Threads
-from emulator.net.helper import ask
+from emulator.net.flow_logs import CountsFlows
+from emulator.net.flow_visit import FlowVisit
+from emulator.net.helper import ask, ask_flows
 from emulator.net.namespace import Way, nft_obstacle
 from emulator.net.visit import Visit
 from emulator.vm.interface import VMError
+
+T = TypeVar("T")
 
 log = Logger()
 
@@ -51,7 +56,7 @@ class Helpers(Protocol):
 
 
 @attrs.frozen
-class HelperWay(Way):
+class HelperWay(Way, CountsFlows):
     """Sends one helper a visit.
 
     Args:
@@ -78,7 +83,11 @@ class HelperWay(Way):
 
     async def visit(self, container: str, pid: int, visit: Visit) -> list[socket.socket]:  # noqa: ARG002 - the engine finds it
         """Let a helper do the visit."""
-        return await self._send(f"container:{container}", visit)
+        return await self._send(f"container:{container}", partial(_blocking_ask, visit=visit))
+
+    async def visit_flows(self, container: str, pid: int, visit: FlowVisit) -> str:  # noqa: ARG002 - the engine finds it
+        """Let a helper do the visit."""
+        return await self._send(f"container:{container}", partial(_blocking_ask_flows, visit=visit))
 
     def can_run_inside(self) -> bool:
         """Say no: a helper is in a container's network alone."""
@@ -96,22 +105,23 @@ class HelperWay(Way):
 
     async def filter_host(self, script: str) -> None:
         """Let a helper load a script on the engine's machine."""
-        await self._send("host", Visit(packet_filter=script, on_host=True))
+        visit = Visit(packet_filter=script, on_host=True)
+        await self._send("host", partial(_blocking_ask, visit=visit))
 
-    async def _send(self, network: str, visit: Visit) -> list[socket.socket]:
+    async def _send(self, network: str, blocking_ask: Callable[[socket.socket], T]) -> T:
         """Send a helper, which is removed when nobody waits for it any more."""
         path = self._directory / f"{self._new_name()}.sock"
         with _listening(path) as door:
             helper = await self._helpers.begin(network, (*PROGRAM, str(path)))
             try:
-                opened = await self._threads.run(_blocking_ask, door, visit)
+                answer = await self._threads.run(blocking_ask, door)
             except (CommandFailed, OSError) as error:
                 said = await self._helpers.end(helper)
                 raise VMError(f"the network of {network}: {error} {said}") from error
             finally:
                 path.unlink(missing_ok=True)
         self._background.start("removing a helper", self._end(helper))
-        return opened
+        return answer
 
     async def _end(self, helper: str) -> None:
         try:
@@ -129,8 +139,17 @@ def _listening(path: Path) -> socket.socket:
 
 
 def _blocking_ask(door: socket.socket, visit: Visit) -> list[socket.socket]:
+    with _blocking_answer(door) as stream:
+        return ask(stream, visit)
+
+
+def _blocking_ask_flows(door: socket.socket, visit: FlowVisit) -> str:
+    with _blocking_answer(door) as stream:
+        return ask_flows(stream, visit)
+
+
+def _blocking_answer(door: socket.socket) -> socket.socket:
     door.settimeout(ANSWER_SECONDS)
     stream, _ = door.accept()
-    with stream:
-        stream.settimeout(ANSWER_SECONDS)
-        return ask(stream, visit)
+    stream.settimeout(ANSWER_SECONDS)
+    return stream

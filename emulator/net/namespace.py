@@ -24,6 +24,8 @@ from emulator.core.process import CommandFailed, run_blocking
 from emulator.core.threads import Threads
 from emulator.net.cidrs import known_network
 from emulator.net.dns_zone import resolver_addresses
+from emulator.net.flow_logs import CountsFlows, FlowLogs
+from emulator.net.flow_visit import FlowVisit, perform_flows
 from emulator.net.interfaces import interfaces_of
 from emulator.net.nft import script
 from emulator.net.ports import API_PORT, DNS_PORT, METADATA_IPV4, METADATA_PORT
@@ -157,6 +159,7 @@ class InstanceNamespaces(Namespaces):
         state: every account's records.
         way: how a namespace is entered.
         filters: who filters packets; None: nobody.
+        flows: who counts their flows; None: nobody.
 
     Attributes:
         listeners: who answers instances, by port; given once they are there, before the
@@ -166,6 +169,7 @@ class InstanceNamespaces(Namespaces):
     _state: State
     _way: Way
     _filters: PacketFilters | None = None
+    _flows: FlowLogs | None = None
     listeners: Mapping[int, InstanceListeners] = attrs.field(factory=dict, init=False)
 
     def obstacle(self) -> str | None:
@@ -179,6 +183,8 @@ class InstanceNamespaces(Namespaces):
             sockets = await self._way.visit(container, pid, visit)
         else:
             sockets = await self._filters.begin(key, container, pid, visit)
+        if self._flows is not None:
+            self._flows.begin(key, container, pid)
         by_port: dict[int, list[socket.socket]] = {}
         for each in sockets:
             port = each.getsockname()[1]
@@ -207,6 +213,8 @@ class InstanceNamespaces(Namespaces):
         """Stop serving the instance."""
         if self._filters is not None:
             self._filters.forget(key)
+        if self._flows is not None:
+            self._flows.forget(key)
         for listeners in self.listeners.values():
             listeners.close(_identity(key))
 
@@ -216,7 +224,7 @@ def _identity(key: GuestKey) -> tuple[str, str, str]:
 
 
 @attrs.frozen
-class DirectWay(Way):
+class DirectWay(Way, CountsFlows):
     """Enters by ``setns``: as root, in the engine's own process namespace."""
 
     _threads: Threads
@@ -236,6 +244,10 @@ class DirectWay(Way):
     async def visit(self, container: str, pid: int, visit: Visit) -> list[socket.socket]:
         """Visit in a thread that exists for this alone: it is of no use afterwards."""
         return await self._threads.run(blocking_visit, container, pid, visit)
+
+    async def visit_flows(self, container: str, pid: int, visit: FlowVisit) -> str:
+        """Visit in a thread of its own, likewise."""
+        return await self._threads.run(_blocking_flows, container, pid, visit)
 
     def can_run_inside(self) -> bool:
         """Tell whether nsenter is there, and may be used."""
@@ -289,6 +301,13 @@ def blocking_visit(container: str, pid: int, visit: Visit) -> list[socket.socket
     """
     try:
         return _apart(lambda: _enter(container, pid), lambda: perform(visit))
+    except (OSError, CommandFailed) as error:
+        raise VMError(f"the network namespace of process {pid}: {error}") from error
+
+
+def _blocking_flows(container: str, pid: int, visit: FlowVisit) -> str:
+    try:
+        return _apart(lambda: _enter(container, pid), lambda: perform_flows(visit))
     except (OSError, CommandFailed) as error:
         raise VMError(f"the network namespace of process {pid}: {error}") from error
 

@@ -27,12 +27,12 @@ LINKS = "$links"
 HOST = "$host"
 SSH = 22
 
-_DISCOVERY = (
+DISCOVERY = (
     "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert, nd-redirect, "
     "mld-listener-query, mld-listener-report, mld2-listener-report"
 )
 _OPEN = (
-    f"icmpv6 type {{ {_DISCOVERY} }} accept",
+    f"icmpv6 type {{ {DISCOVERY} }} accept",
     "udp sport { 67, 68 } udp dport { 67, 68 } accept",
 )
 # The metadata service answers on the loopback interface. Nothing that is meant for it may

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 import attrs
@@ -176,7 +177,12 @@ def addresses_of(row: NetworkInterface) -> tuple[Network, ...]:
 
 def collapsed(networks: Iterable[Network]) -> tuple[Network, ...]:
     """Return the same addresses as few networks, IPv4 first."""
-    unique = set(networks)
+    return _collapsed(frozenset(networks))
+
+
+# The members of one group are the peers of all of them.
+@lru_cache(maxsize=256)
+def _collapsed(unique: frozenset[Network]) -> tuple[Network, ...]:
     ipv4 = [each for each in unique if isinstance(each, ipaddress.IPv4Network)]
     ipv6 = [each for each in unique if isinstance(each, ipaddress.IPv6Network)]
     return (*ipaddress.collapse_addresses(ipv4), *ipaddress.collapse_addresses(ipv6))

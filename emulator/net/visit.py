@@ -21,6 +21,7 @@ import attrs
 from emulator.core.process import CommandFailed, run_blocking
 from emulator.net.announcing import announce
 from emulator.net.bridge_filter import bridges_of, forget
+from emulator.net.flow_capture import end_script
 from emulator.net.interfaces import (
     InterfacePlan,
     interface_commands,
@@ -129,6 +130,9 @@ def perform(visit: Visit) -> list[socket.socket]:
         interfaces = interface_commands(visit.interfaces, links)
         _run_batch([*dict.fromkeys(loopback), "link set lo up", *interfaces])
     script = _definitions(visit.interfaces) + visit.packet_filter if visit.packet_filter else ""
+    if script and wanted:
+        # It is the first visit of this run: what an earlier one counted nobody reads any more.
+        script = end_script() + script
     wanted = _load(script, wanted)
     # An interface that is new works no sooner than its filter, and what is to go may be gone.
     ups = [] if visit.are_arranged else up_commands(visit.interfaces, links)
@@ -214,9 +218,17 @@ def filter_host(text: str) -> None:
 
 
 def _definitions(interfaces: Sequence[InterfacePlan]) -> str:
-    """Return what a script is to know of the namespace it is done in."""
+    return definitions_for([each.mac_address for each in interfaces])
+
+
+def definitions_for(mac_addresses: Collection[str]) -> str:
+    """Return what a script is to know of the namespace it is done in.
+
+    Args:
+        mac_addresses: of the instance's interfaces there.
+    """
     links = _links()
-    names = [links[each.mac_address] for each in interfaces if each.mac_address in links]
+    names = [links[each] for each in mac_addresses if each in links]
     names = names or ["eth0"]
     return definitions(
         [socket.if_nametoindex(name) for name in names],

@@ -1,4 +1,4 @@
-"""Flow logs: kept and shown; nothing captures traffic, so none ever delivers.
+"""Flow logs: made, shown and deleted; ``emulator.net.flow_logs`` counts and delivers.
 
 Source: "Logging IP traffic using VPC Flow Logs".
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.core.errors import AwsError
 from emulator.model.flow_log import FlowLog
+from emulator.net.flow_records import fields_of, unknown_fields
 from emulator.services.call import Call, Handler
 from emulator.services.ec2.kind import Kind, tag_set
 from emulator.services.ec2.nouns import NOUNS
@@ -40,6 +41,7 @@ TRANSIT_FORMAT = (
     "${packets-lost-ttl-expired} ${tcp-flags} ${region} ${flow-direction} "
     "${pkt-src-aws-service} ${pkt-dst-aws-service}"
 )
+_TRANSIT_FIELDS = fields_of(TRANSIT_FORMAT)
 _FORMAT = re.compile(r"\$\{[a-z0-9-]+\}(?: \$\{[a-z0-9-]+\})*")
 _LOG_GROUP_ARN = re.compile(r"arn:aws[a-z-]*:logs:[a-z0-9-]+:\d{12}:log-group:([^:*]{1,512})(:\*)?")
 _DESTINATION_ARNS = {
@@ -71,6 +73,8 @@ def _view(_: Region, log: FlowLog) -> Mapping[str, Any]:
         "LogGroupName": log.log_group_name,
         "LogFormat": log.log_format,
         "MaxAggregationInterval": log.max_aggregation_interval_seconds,
+        "DeliverLogsStatus": log.deliver_status,
+        "DeliverLogsErrorMessage": log.deliver_error,
         "DeliverLogsPermissionArn": log.permission_arn,
         "DeliverCrossAccountRole": log.cross_account_role,
         "DestinationOptions": log.destination_options,
@@ -86,7 +90,7 @@ FLOW_LOG = Kind(
     shape="FlowLog",
     view=_view,
     filters={
-        "deliver-log-status": lambda _, __: None,
+        "deliver-log-status": lambda _, log: log.deliver_status,
         "flow-log-id": lambda _, log: log.id,
         "log-destination-type": lambda _, log: log.destination_type,
         "log-group-name": lambda _, log: log.log_group_name,
@@ -166,8 +170,8 @@ def _settings(params: Mapping[str, Any]) -> dict[str, Any]:
         raise AwsError("MissingParameter", "The request must contain the parameter TrafficType")
     kind, arn, group = _destination(params)
     log_format = params.get("LogFormat")
-    if log_format is not None and _FORMAT.fullmatch(log_format) is None:
-        raise _invalid("Invalid Flow Log Format")
+    if log_format is not None:
+        _check_format(log_format, transit=transit)
     return {
         "traffic_type": traffic_type,
         "destination_type": kind,
@@ -180,6 +184,14 @@ def _settings(params: Mapping[str, Any]) -> dict[str, Any]:
         "destination_options": _destination_options(kind, params.get("DestinationOptions")),
         "tag_fields": _tag_fields(params.get("TagFieldSpecifications") or ()),
     }
+
+
+def _check_format(text: str, *, transit: bool) -> None:
+    if _FORMAT.fullmatch(text) is None:
+        raise _invalid("Invalid Flow Log Format")
+    unknown = set(fields_of(text)) - set(_TRANSIT_FIELDS) if transit else unknown_fields(text)
+    if unknown:
+        raise _invalid(f"Unknown fields provided: {', '.join(sorted(unknown)[:5])}")
 
 
 def _exists(region: Region, resource_type: str, resource_id: str) -> bool:

@@ -100,6 +100,7 @@ def test_a_log_group_is_given_by_name_or_by_arn(client: Client, vpc_id: str) -> 
         ({"LogGroupName": "x"}, "InvalidParameter"),
         ({"MaxAggregationInterval": 61}, "InvalidParameter"),
         ({"LogFormat": "version"}, "InvalidParameter"),
+        ({"LogFormat": "${version} ${colour}"}, "InvalidParameter"),
         ({"TagFieldSpecifications": [{"TagKeys": ["a"]}]}, "InvalidParameter"),
         ({"TrafficType": ""}, "MissingParameter"),
         ({"LogDestinationType": "kinesis-data-firehose"}, "InvalidParameter"),
