@@ -58,6 +58,9 @@ API = (Listening(METADATA_IPV4, API_PORT, 61566),)
 _DNS_BEHIND = 61053
 _PUBLIC = {each.behind: each.port for each in (*API, *METADATA)} | {_DNS_BEHIND: DNS_PORT}
 _CLONE_NEWNET = 0x40000000
+_STATUS = Path("/proc/self/status")
+# The kernel numbers them, see capabilities(7).
+_NEEDED = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_ADMIN": 21}
 
 
 def visit_of(region: Region, instance_id: str) -> Visit:
@@ -233,6 +236,9 @@ class DirectWay(Way, CountsFlows):
         """Return what is missing."""
         if os.geteuid() != 0:
             return "only root may enter the network namespaces of containers"
+        missing = missing_capabilities(_STATUS.read_text(encoding="ascii", errors="replace"))
+        if missing:
+            return f"root is here without {' and '.join(missing)}"
         if shutil.which("ip") is None:
             return "the command ip is missing (on Debian and Ubuntu: apt-get install iproute2)"
         return None
@@ -262,6 +268,20 @@ class DirectWay(Way, CountsFlows):
     async def filter_host(self, script: str) -> None:
         """Load a script here: this is the engine's machine."""
         await self._threads.run(_blocking_filter, script)
+
+
+def missing_capabilities(status: str) -> list[str]:
+    """Return what visits to namespaces need and a process does not have; pure.
+
+    Args:
+        status: the kernel's word on the process, ``/proc/self/status``; without the line in
+            question nothing is known to be missing.
+    """
+    for line in status.splitlines():
+        name, _, value = line.partition(":")
+        if name == "CapEff":
+            return [each for each, bit in _NEEDED.items() if not int(value, 16) >> bit & 1]
+    return []
 
 
 def _blocking_filter(script: str) -> None:

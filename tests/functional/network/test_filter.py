@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +18,7 @@ import pytest
 from emulator.net.cidrs import Network, known_network
 from emulator.net.nft import script
 from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset, collapsed
+from emulator.net.subnet_rules import AclRule, RouteRule, SubnetRules
 from emulator.net.traffic import Traffic
 from emulator.net.visit import definitions
 from tests.functional.network.place import Place
@@ -129,12 +131,11 @@ def interface(ingress: Sequence[Allowed], egress: Sequence[Allowed]) -> Interfac
     return InterfaceRules((own,), tuple(ingress), tuple(egress))
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_packets_pass_as_the_rules_mean(cable: Cable, seed: int) -> None:
-    chance = random.Random(seed)
-    ingress, egress = some_rules(chance), some_rules(chance)
-    cable.load(Ruleset((interface(ingress, egress),)))
-    wrong = []
+def wrong_packets(
+    cable: Cable, ingress: Sequence[Allowed], egress: Sequence[Allowed]
+) -> list[tuple[int, int, bool]]:
+    """Return the packets that do not pass, or do, against what rules mean."""
+    wrong: list[tuple[int, int, bool]] = []
     with cable.guarded.serving(*PORTS), cable.peer.serving(*PORTS):
         for rules, one, address in (
             (ingress, cable.peer, OWN),
@@ -150,8 +151,98 @@ def test_packets_pass_as_the_rules_mean(cable: Cable, seed: int) -> None:
                 for (protocol, place), passed in seen.items()
                 if passed != means(rules, protocol, place, PEER)
             ]
+    return wrong
 
-    assert wrong == [], (ingress, egress)
+
+@pytest.mark.parametrize("seed", range(12))
+def test_packets_pass_as_the_rules_mean(cable: Cable, seed: int) -> None:
+    chance = random.Random(seed)
+    ingress, egress = some_rules(chance), some_rules(chance)
+    cable.load(Ruleset((interface(ingress, egress),)))
+
+    assert wrong_packets(cable, ingress, egress) == [], (ingress, egress)
+
+
+@pytest.mark.parametrize("what", ["less", "more", "elsewhere"])
+def test_a_filter_that_does_not_mean_its_rules_is_found(cable: Cable, what: str) -> None:
+    """The test above can fail: a filter of other rules is told from one of these."""
+    everybody = (known_network("0.0.0.0/0"),)
+    nobody = (known_network("10.98.0.0/16"),)
+    rule = Allowed(Traffic(6, (7001, 7010)), everybody)
+    loaded = {
+        "less": (),
+        "more": (rule, Allowed(Traffic(17, (7000, 7001)), everybody)),
+        "elsewhere": (Allowed(rule.traffic, nobody),),
+    }[what]
+    cable.load(Ruleset((interface(loaded, []),)))
+
+    assert wrong_packets(cable, [rule], []) != []
+
+
+ACL_NETWORKS = ("10.99.0.64/26", f"{PEER}/32", "10.98.0.0/16", "0.0.0.0/0")
+
+
+def some_entries(chance: random.Random) -> tuple[AclRule, ...]:
+    """Return entries of an ACL in their order, as many that deny as that allow."""
+    return tuple(
+        AclRule(
+            chance.choice(TRAFFIC[:4]),
+            known_network(chance.choice(ACL_NETWORKS)),
+            chance.random() < 0.5,
+        )
+        for _ in range(chance.randint(1, 4))
+    )
+
+
+def lets_through(entries: Sequence[AclRule], port: int) -> bool:
+    """Tell what an ACL does with a datagram of the peer's: the reference."""
+    for entry in entries:
+        kind = entry.traffic
+        if ipaddress.ip_address(PEER) not in entry.network or kind.protocol not in (None, 17):
+            continue
+        if kind.ports is None or kind.ports[0] <= port <= kind.ports[1]:
+            return entry.allows
+    return False
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_datagrams_pass_both_gates_each_in_its_order(cable: Cable, seed: int) -> None:
+    """A network ACL is asked first and a group then; what is sent one way needs no answer."""
+    chance = random.Random(seed)
+    rules = {True: some_rules(chance), False: some_rules(chance)}
+    entries = {True: some_entries(chance), False: some_entries(chance)}
+    # Nothing is in the subnet but the guarded end; its routes lead everywhere.
+    subnet = SubnetRules(
+        (known_network(f"{OWN}/32"),),
+        entries[True],
+        entries[False],
+        (RouteRule(known_network("0.0.0.0/0"), True),),
+    )
+    guarded = attrs.evolve(interface(rules[True], rules[False]), subnet=subnet)
+    cable.load(Ruleset((guarded,)))
+    wrong = []
+    for is_ingress in (True, False):
+        one, other = (cable.peer, cable.guarded) if is_ingress else (cable.guarded, cable.peer)
+        for port in PORTS:
+            passed = arrives(one, other, OWN if is_ingress else PEER, port)
+            meant = lets_through(entries[is_ingress], port) and means(
+                rules[is_ingress], 17, port, PEER
+            )
+            if passed != meant:
+                wrong.append((is_ingress, port, passed))
+
+    assert wrong == [], (rules, entries)
+
+
+def arrives(one: Place, other: Place, address: str, port: int) -> bool:
+    """Tell whether a datagram gets there."""
+    with one.socket(socket.SOCK_DGRAM) as sender, other.socket(socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("", port))
+        try:
+            sender.sendto(b"hi", (address, port))
+            return receiver.recv(10) == b"hi"
+        except OSError:
+            return False
 
 
 def test_a_thousand_rules_are_one_filter(cable: Cable) -> None:

@@ -141,11 +141,10 @@ def test_flows_are_told_as_they_went(stage: Stage) -> None:
     until(lambda: stage.stream(stage.open), lambda lines: len(lines) > 3, PATIENCE_SECONDS)
     until(lambda: stage.stream(stage.closed), lambda lines: len(lines) > 3, PATIENCE_SECONDS)
     names = [name.strip("${}") for name in CUSTOM.split()]
-    told = {
-        machine: [dict(zip(names, line, strict=True)) for line in stage.stream(machine)]
+    closed, opened = (
+        [dict(zip(names, line, strict=True)) for line in stage.stream(machine)]
         for machine in (stage.closed, stage.open)
-    }
-    closed, opened = told[stage.closed], told[stage.open]
+    )
     client, server = stage.open.address, stage.closed.address
 
     def one(lines: list[dict[str, str]], **wanted: str) -> dict[str, str]:

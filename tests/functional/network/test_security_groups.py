@@ -192,36 +192,60 @@ def test_a_rule_opens_and_its_end_closes(
     assert (before, during, backwards, after) == (False, True, False, False)
 
 
-@pytest.mark.parametrize(
-    ("permission", "reaches"),
-    [
-        (
-            {"IpProtocol": "tcp", "FromPort": 8000, "ToPort": 8000},
-            lambda one, other: one.place.tcp(other.address_v6),
-        ),
-        (
-            {"IpProtocol": "icmpv6", "FromPort": -1, "ToPort": -1},
-            lambda one, other: one.place.ping(other.address_v6),
-        ),
-    ],
-    ids=["tcp", "icmpv6"],
-)
-@pytest.mark.parametrize("kind", ["range", "group"])
-def test_ipv6_has_rules_of_its_own(
-    stage: Stage, permission: Mapping[str, Any], reaches: Try, kind: str
-) -> None:
-    ranges = {"Ipv6Ranges": [{"CidrIpv6": f"{stage.open.address_v6}/128"}]}
-    groups = {"UserIdGroupPairs": [{"GroupId": stage.open.group_id}]}
-    rule = {**permission, **(groups if kind == "group" else ranges)}
-    before = reaches(stage.open, stage.guarded)
-    stage.change("authorize", egress=False, **rule)
-    during = until(lambda: reaches(stage.open, stage.guarded), bool, PATIENCE_SECONDS)
-    stage.change("revoke", egress=False, **rule)
-    after = until(
-        lambda: reaches(stage.open, stage.guarded), lambda seen: not seen, PATIENCE_SECONDS
-    )
+IPV6_PROTOCOLS: Mapping[str, tuple[Mapping[str, Any], Try]] = {
+    "tcp": (
+        {"IpProtocol": "tcp", "FromPort": 8000, "ToPort": 8000},
+        lambda one, other: one.place.tcp(other.address_v6),
+    ),
+    "udp": (
+        {"IpProtocol": "udp", "FromPort": 8000, "ToPort": 8000},
+        lambda one, other: one.place.udp(other.address_v6),
+    ),
+    "icmpv6": (
+        {"IpProtocol": "icmpv6", "FromPort": -1, "ToPort": -1},
+        lambda one, other: one.place.ping(other.address_v6),
+    ),
+}
 
-    assert (before, during, after) == (False, True, False)
+
+def ipv6_peer(stage: Stage, kind: str) -> dict[str, Any]:
+    """Return the open instance's IPv6 address as one kind of source or destination."""
+    cidr = f"{stage.open.address_v6}/128"
+    if kind == "range":
+        return {"Ipv6Ranges": [{"CidrIpv6": cidr}]}
+    if kind == "group":
+        return {"UserIdGroupPairs": [{"GroupId": stage.open.group_id}]}
+    made = stage.cloud.ec2.create_managed_prefix_list(
+        PrefixListName="open6", AddressFamily="IPv6", MaxEntries=2, Entries=[{"Cidr": cidr}]
+    )
+    return {"PrefixListIds": [{"PrefixListId": made["PrefixList"]["PrefixListId"]}]}
+
+
+@pytest.mark.parametrize("egress", [False, True], ids=["ingress", "egress"])
+@pytest.mark.parametrize("protocol", IPV6_PROTOCOLS)
+@pytest.mark.parametrize("kind", ["range", "group", "prefix list"])
+def test_ipv6_has_rules_of_its_own(stage: Stage, protocol: str, kind: str, egress: bool) -> None:
+    permission, reaches = IPV6_PROTOCOLS[protocol]
+    rule = {**permission, **ipv6_peer(stage, kind)}
+    ends = (stage.guarded, stage.open) if egress else (stage.open, stage.guarded)
+    before = reaches(*ends)
+    stage.change("authorize", egress, **rule)
+    during = until(lambda: reaches(*ends), bool, PATIENCE_SECONDS)
+    backwards = reaches(*reversed(ends))
+    stage.change("revoke", egress, **rule)
+    after = until(lambda: reaches(*ends), lambda seen: not seen, PATIENCE_SECONDS)
+
+    assert (before, during, backwards, after) == (False, True, False, False)
+
+
+def test_rules_for_ipv4_say_nothing_of_ipv6(stage: Stage) -> None:
+    everybody = {"IpProtocol": "-1", "IpRanges": EVERYBODY["IpRanges"]}
+    stage.change("authorize", egress=False, **everybody)
+    until(lambda: stage.open.place.tcp(stage.guarded.address), bool, PATIENCE_SECONDS)
+    reached = stage.open.place.tcp(stage.guarded.address_v6)
+    stage.change("revoke", egress=False, **everybody)
+
+    assert not reached
 
 
 def test_a_connection_outlives_the_rule_that_let_it_in(stage: Stage) -> None:

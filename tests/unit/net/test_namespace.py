@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from emulator.net.namespace import InstanceNamespaces, Way, visit_of
+from emulator.net.namespace import InstanceNamespaces, Way, missing_capabilities, visit_of
 from emulator.net.ports import API_PORT, DNS_PORT
 from emulator.net.visit import Visit
 from emulator.vm.interface import GuestKey, VMError
@@ -159,3 +159,16 @@ def test_what_keeps_namespaces_from_being_entered_is_the_ways(entered: Entered) 
     assert entered.namespaces.obstacle() is None
     entered.way.reason = "only root may"
     assert entered.namespaces.obstacle() == "only root may"
+
+
+@pytest.mark.parametrize(
+    ("value", "missing"),
+    [
+        ("000001ffffffffff", []),
+        ("000001fffeffefff", ["CAP_NET_ADMIN"]),
+        ("0000000000000000", ["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN"]),
+    ],
+)
+def test_what_a_root_may_not_do_is_found(value: str, missing: list[str]) -> None:
+    assert missing_capabilities(f"Name:\tx\nCapEff:\t{value}\nCapBnd:\t0\n") == missing
+    assert missing_capabilities("") == []
