@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,6 +21,8 @@ from tests.functional.side_by_side.hypervisor import BlankImage, state, virsh, v
 def blank() -> Iterator[BlankImage]:
     if shutil.which("virsh") is None or virsh("version").returncode != 0:
         absent("no libvirt that answers; tests/lab/setup says why")
+    if importlib.util.find_spec("libvirt") is None:
+        absent("no binding to libvirt; tests/lab/setup says why")
     image = BlankImage()
     yield image
     image.remove()
