@@ -107,6 +107,7 @@ class Follower:
             log.info("following {uri}", uri=host.place.uri)
             await self._read_guests()
             self.images_soon()
+            self._background.start(f"trying {host.place.uri}", _try(host))
             await broken
             if not self._closed:
                 log.warn("the connection to {uri} broke", uri=host.place.uri)
@@ -177,6 +178,14 @@ class Follower:
             return
         if self._observer is not None and not self._closed:
             self._observer.images_changed(images)
+
+
+async def _try(host: Host) -> None:
+    """Find out what domains are made with before the first is wanted: that may take a while."""
+    try:
+        await host.machine()
+    except VMError as error:
+        log.warn("{uri} makes no virtual machines: {error}", uri=host.place.uri, error=str(error))
 
 
 def _listening(ears: _Ears) -> Callable[[Any], None]:

@@ -56,7 +56,6 @@ class LibvirtManager(Storage, FollowsGuests):
 
     async def _cleaned(self, host: Host) -> Sequence[Guest]:
         """Remove what an earlier emulator did not finish making or removing; return the rest."""
-        await host.machine()
         whole: list[Guest] = []
         for each in await self.on(host):
             instance_id = each.note.key.instance_id
