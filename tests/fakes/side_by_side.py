@@ -31,12 +31,19 @@ def machines(manager: VMManager) -> Machines:
 class SideBySide:
     """An emulator that was just started.
 
+    Args:
+        managers: in the user's order.
+        manager_tag: who sees the manager's tag on instances.
+        follows: whether the emulator hears what the managers have.
+
     Attributes:
         client: a caller in account 000000000000 and us-east-1.
         known: how often the emulator said that it knows of all there is.
     """
 
-    def __init__(self, managers: Sequence[VMManager], manager_tag: str = "auto") -> None:
+    def __init__(
+        self, managers: Sequence[VMManager], *, manager_tag: str = "auto", follows: bool = True
+    ) -> None:
         self.reactor, self.state, self.known = FakeReactor(), State(), 0
         self.machines = joined([machines(manager) for manager in managers])
         self.api = build(
@@ -49,8 +56,9 @@ class SideBySide:
             manager_tag=manager_tag,
         )
         self.client = Launcher(like=self)  # type: ignore[arg-type]
-        self.machines.begin(self.api, self._all_known)
-        self.client.turn()
+        if follows:
+            self.machines.begin(self.api, self._all_known)
+            self.client.turn()
 
     def _all_known(self) -> None:
         self.known += 1
