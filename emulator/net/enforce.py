@@ -20,6 +20,7 @@ from emulator.core.clock import Clock
 from emulator.net.interfaces import InterfacePlan, interfaces_of
 from emulator.net.namespace import PacketFilters, Way
 from emulator.net.nft import script
+from emulator.net.nft_change import change
 from emulator.net.ruleset import ruleset_of
 from emulator.net.visit import Visit
 from emulator.state.store import Region, State
@@ -214,7 +215,11 @@ class Enforcement(PacketFilters):
     async def _visit(self, guard: _Guard, wanted: Wanted) -> None:
         arranged = guard.done is not None and guard.done.interfaces == wanted.interfaces
         former = () if guard.done is None or arranged else guard.done.interfaces
-        visit = Visit(wanted.interfaces, wanted.packet_filter, are_arranged=arranged, former=former)
+        text = wanted.packet_filter
+        if guard.done is not None and arranged and not guard.failures:
+            # Should somebody have removed the table, this fails, and the whole one is next.
+            text = change(guard.done.packet_filter, text)
+        visit = Visit(wanted.interfaces, text, are_arranged=arranged, former=former)
         begun = self._clock.seconds()
         try:
             await self._places.acquire()

@@ -17,6 +17,7 @@ import pytest
 
 from emulator.net.cidrs import Network, known_network
 from emulator.net.nft import script
+from emulator.net.nft_change import change
 from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset, collapsed
 from emulator.net.subnet_rules import AclRule, RouteRule, SubnetRules
 from emulator.net.traffic import Traffic
@@ -243,6 +244,23 @@ def arrives(one: Place, other: Place, address: str, port: int) -> bool:
             return receiver.recv(10) == b"hi"
         except OSError:
             return False
+
+
+@pytest.mark.parametrize("seed", range(200, 206))
+def test_a_change_makes_the_same_table_as_the_whole_filter(cable: Cable, seed: int) -> None:
+    chance = random.Random(seed)
+    former, wanted = (
+        script(Ruleset((interface(some_rules(chance), some_rules(chance)),))) for _ in range(2)
+    )
+    begin = definitions([cable.index], [])
+    listed = []
+    for texts in ((wanted,), (former, change(former, wanted))):
+        for text in texts:
+            nsenter(cable.guarded, "nft", "-f", "-", stdin=begin + text)
+        listed.append(nsenter(cable.guarded, "nft", "list", "table", "inet", "ec2_emulator"))
+
+    assert change(former, wanted) != wanted
+    assert listed[0] == listed[1]
 
 
 def test_a_thousand_rules_are_one_filter(cable: Cable) -> None:

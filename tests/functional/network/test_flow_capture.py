@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import attrs
 import pytest
@@ -12,6 +16,7 @@ from emulator.net import flow_capture
 from emulator.net.cidrs import known_network
 from emulator.net.flow_capture import Capture, Flow, begin_script, read_capture
 from emulator.net.flow_visit import FlowVisit, perform_flows
+from emulator.net.helper import ask_flows
 from emulator.net.ruleset import Allowed, Ruleset
 from emulator.net.traffic import Traffic
 from emulator.net.visit import definitions_for, load_filter
@@ -164,3 +169,24 @@ def test_what_an_earlier_run_left_is_begun_anew(counter: Counter) -> None:
         assert counter.visit(first=True).flows == ()
         assert cable.peer.tcp(OWN, 7000)
     assert len(of(counter.visit(), protocol=6, accepted=True)) == 1
+
+
+def test_a_helper_counts_as_the_emulator_itself_does(counter: Counter, tmp_path: Path) -> None:
+    cable = counter.cable
+    with cable.guarded.serving(7000):
+        assert cable.peer.tcp(OWN, 7000)
+    path = tmp_path / "helper.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+        door.bind(str(path))
+        door.listen(1)
+        words = ["nsenter", "--target", str(cable.guarded.pid), "--net", sys.executable]
+        with subprocess.Popen([*words, "-m", "emulator.net.helper", str(path)]) as helper:
+            door.settimeout(30)
+            stream, _ = door.accept()
+            with stream:
+                text = ask_flows(stream, FlowVisit((counter.mac,), counter.turn))
+    counter.turn = 1 - counter.turn
+
+    assert helper.returncode == 0
+    assert len(of(read_capture(text, int(time.time())), protocol=6, accepted=True)) == 1
+    assert counter.visit().flows == ()

@@ -279,3 +279,18 @@ def test_a_burst_of_changes_leaves_threads_for_launches() -> None:
 
     assert len(at_once) == MOST_VISITS
     assert sorted(seen) == sorted(lab.ids)
+
+
+def test_a_change_replaces_chains_and_after_a_failure_the_whole_table(lab: Lab) -> None:
+    lab.way.fails = True
+    lab.allow(lab.groups[0])
+    lab.ec2.turn(GATHER_SECONDS)
+    lab.way.fails = False
+    lab.ec2.turn(RETRY_SECONDS[0])
+    lab.ec2.turn(GATHER_SECONDS)
+    first, second = (visit.packet_filter for _, visit in lab.way.visits)
+
+    assert "delete table" not in first
+    assert first.startswith("flush chain inet ec2_emulator ")
+    assert "delete table" in second
+    assert "tcp dport { 80 } goto tracked" in second
