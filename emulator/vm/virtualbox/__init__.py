@@ -1,0 +1,1 @@
+"""Instances as VirtualBox virtual machines, by its command VBoxManage."""
