@@ -66,7 +66,7 @@ def virtualbox_manager(
     command = VBoxManage(options.program, threads, clock, run)
     architecture = _ARCHITECTURES.get(options.architecture.lower(), "x86_64")
     images = Images(command, threads, clock, places, architecture)
-    disks = VirtualDisks(command, threads, places)
+    disks = VirtualDisks(command, threads, places, images)
     manager = VirtualBoxManager(
         command,
         threads,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from emulator.core.process import CommandFailed, Finished, run_blocking
 from emulator.vm.interface import VMError
 
-_SAID = re.compile(r"^VBoxManage(?:\.exe)?: error: (.*)$", re.MULTILINE)
+_SAID = re.compile(r"VBoxManage(?:\.exe)?: error: (.*)$", re.MULTILINE)
 # Lines that say where in VirtualBox it happened, for its own developers.
 _FOR_DEVELOPERS = ("Details: ", "Context: ", "Callee ")
 _MISSING = re.compile(r"VBOX_E_OBJECT_NOT_FOUND|VERR_FILE_NOT_FOUND")

@@ -68,6 +68,20 @@ def blocking_tail(file: Path, most_bytes: int) -> bytes:
         return b""
 
 
+def blocking_taken_file(file: Path) -> bytes:
+    """Return what a file holds, and remove it.
+
+    Raises:
+        VMError: it is not there.
+    """
+    try:
+        content = file.read_bytes()
+        file.unlink()
+    except OSError as error:
+        raise VMError(f"there is no such file: {error}") from None
+    return content
+
+
 def blocking_images(folder: Path) -> Mapping[str, tuple[Path, float]]:
     """Return the files that are AMIs: id → file and when it was last written, in seconds."""
     found: dict[str, tuple[Path, float]] = {}

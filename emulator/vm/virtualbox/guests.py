@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol
@@ -34,6 +35,7 @@ _FIRST_FREE_PORT = 1
 class Bases(Protocol):
     """Has the machines that instances are linked to."""
 
+    @abstractmethod
     async def base(self, image_id: str) -> None:
         """Have an AMI's machine, with the snapshot to link to.
 
@@ -41,6 +43,7 @@ class Bases(Protocol):
             VMError: there is no such AMI, or it cannot be linked to.
         """
 
+    @abstractmethod
     async def unused(self, image_id: str) -> None:
         """Note that a machine linked to an AMI is gone."""
 
@@ -48,6 +51,7 @@ class Bases(Protocol):
 class Disks(Protocol):
     """Has the disks of volumes."""
 
+    @abstractmethod
     async def plug(self, machine: Machine, disk: GuestDisk) -> None:
         """Give a machine a disk."""
 
@@ -96,9 +100,8 @@ class Guests(VMManager):
                 await self._command.run(
                     arguments.set_extra_data(name, names.GUEST_DATA, data.text())
                 )
+                guest = await self._known(name)
                 undo.pop_all()
-            self.keys[name] = spec.key
-            guest = await self._known(name)
             tell(guest)
             return guest
         finally:

@@ -19,7 +19,7 @@ from emulator.vm.interface import (
     TakesUserData,
     VMError,
 )
-from emulator.vm.virtualbox import files
+from emulator.vm.virtualbox import arguments, files
 from emulator.vm.virtualbox.disks import LARGEST_GIB, VirtualDisks
 from emulator.vm.virtualbox.follow import Follower
 from emulator.vm.virtualbox.guests import Guests
@@ -145,6 +145,14 @@ class VirtualBoxManager(
         """Return the end of what the serial port wrote since the last boot."""
         console = self._places.console(instance_id)
         return await self._threads.run(files.blocking_tail, console, most_bytes)
+
+    async def screenshot(self, instance_id: str, *, wake_up: bool) -> bytes:
+        """Return a picture of the first screen as PNG; VirtualBox's never sleeps."""
+        del wake_up
+        await self._found(instance_id)
+        file = self._places.guest(instance_id) / "screen.png"
+        await self._command.run(arguments.screenshot(instance_id, file))
+        return await self._threads.run(files.blocking_taken_file, file)
 
     async def place_user_data(self, instance_id: str, user_data: bytes | None) -> None:
         """Put other user data on the disc that the guest boots with."""
