@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 PREFIX = "LOCALSTACK_"
-VM_MANAGERS = ("docker", "libvirt", "mock")
+VM_MANAGERS = ("docker", "libvirt", "virtualbox", "mock")
 STOP_MODES = ("pause", "stop")
 ENFORCEMENT_MODES = ("full", "security-groups", "off")
 MANAGER_TAG_MODES = ("auto", "always", "never")
@@ -102,9 +102,9 @@ class Config:
     ec2_vm_manager: tuple[str, ...] | None = _setting(
         None,
         _several_of(*VM_MANAGERS),
-        "what is behind an instance: `docker` (containers), `libvirt` (virtual machines) or `mock` "
-        "(records only); or several separated by commas, of which the AMI decides; unset: docker "
-        "where an engine answers",
+        "what is behind an instance: `docker` (containers), `libvirt` or `virtualbox` (virtual "
+        "machines) or `mock` (records only); or several separated by commas, of which the AMI "
+        "decides; unset: docker where an engine answers",
     )
     ec2_docker_flags: str = _setting(
         "", str, "options of `docker run` for every instance, such as `--privileged -e LANG=C`"
@@ -179,6 +179,21 @@ class Config:
     docker_cert_path: str = _setting("", str, "where the certificates for the engine are")
     docker_sock: str = _setting(
         "", str, "the engine's socket on its own machine, for EC2_MOUNT_DOCKER_SOCKET"
+    )
+    ec2_virtualbox_manage: str = _setting(
+        "VBoxManage", str, "VirtualBox's command, by its name or its path"
+    )
+    ec2_virtualbox_images: Path | None = _setting(  # noqa: RUF009 - an attrs.field
+        None,
+        _path,
+        "a folder with OVA files and disks that are AMIs, called `ami-…`; unset: "
+        "`virtualbox/<namespace>/images` in the data folder",
+    )
+    ec2_virtualbox_poll_seconds: int = _setting(
+        3, _positive, "how often VirtualBox is asked what has changed"
+    )
+    ec2_virtualbox_stop_seconds: int = _setting(
+        60, _positive, "how long a VirtualBox machine has to shut down before its power is cut"
     )
     emulator_data_dir: Path = _setting(  # noqa: RUF009 - an attrs.field
         Path("/var/lib/localstack"), Path, "where the emulator keeps what outlives a run"

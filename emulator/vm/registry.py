@@ -8,6 +8,7 @@ import attrs
 
 from emulator.vm.docker import probe as docker_probe
 from emulator.vm.libvirt import probe as libvirt_probe
+from emulator.vm.virtualbox import probe as virtualbox_probe
 
 
 @attrs.frozen
@@ -17,10 +18,12 @@ class Surroundings:
     Attributes:
         docker_environment: DOCKER_HOST and its kin.
         hypervisor_uri: EC2_HYPERVISOR_URI.
+        virtualbox_program: EC2_VIRTUALBOX_MANAGE.
     """
 
     docker_environment: Mapping[str, str] = attrs.field(factory=dict)
     hypervisor_uri: str = "qemu:///system"
+    virtualbox_program: str = virtualbox_probe.DEFAULT_PROGRAM
 
 
 Probe = Callable[[Surroundings], str | None]
@@ -30,6 +33,7 @@ Probe = Callable[[Surroundings], str | None]
 PROBES: Mapping[str, Probe] = {
     "docker": lambda here: docker_probe.obstacle(here.docker_environment),
     "libvirt": lambda here: libvirt_probe.obstacle(here.hypervisor_uri),
+    "virtualbox": lambda here: virtualbox_probe.obstacle(here.virtualbox_program),
     "mock": lambda _: None,
 }
 NAMES = tuple(PROBES)

@@ -44,6 +44,7 @@ class VirtualBoxWorld:
                 root=folder / "own",
                 images=folder / "images",
                 look_every_seconds=3,
+                stop_seconds=60,
                 namespace="test",
                 processors=4,
                 architecture="x86_64",

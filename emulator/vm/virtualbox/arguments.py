@@ -138,32 +138,29 @@ def discard_state(name: str) -> Arguments:
     return ["discardstate", name]
 
 
-def size_machine(name: str, processors: int, memory_mib: int) -> Arguments:
-    """Give a machine that is off processors and memory."""
-    return [
-        "modifyvm",
-        name,
-        f"--cpus={processors}",
-        f"--memory={memory_mib}",
-        "--ioapic=on",
-    ]
+def modify(name: str, *options: Sequence[str]) -> Arguments:
+    """Change settings of a machine that is off, all at once: each command takes its time.
+
+    Args:
+        name: the machine.
+        options: of the functions below, in the order in which they are to be done.
+    """
+    return ["modifyvm", name, *(word for each in options for word in each)]
 
 
-def write_console_to(name: str, file: Path) -> Arguments:
+def size(processors: int, memory_mib: int) -> Arguments:
+    """Give a machine processors and memory."""
+    return [f"--cpus={processors}", f"--memory={memory_mib}", "--ioapic=on"]
+
+
+def console(file: Path) -> Arguments:
     """Let a machine's first serial port, COM1, write to a file."""
-    return [
-        "modifyvm",
-        name,
-        *("--uart1", "0x3F8", "4"),
-        *("--uart-mode1", "file", str(file)),
-    ]
+    return ["--uart1", "0x3F8", "4", "--uart-mode1", "file", str(file)]
 
 
-def way_out(name: str, mac_address: str, network: str) -> Arguments:
+def way_out(mac_address: str, network: str) -> Arguments:
     """Let the first adapter lead out through the host, which it cannot reach itself."""
     return [
-        "modifyvm",
-        name,
         "--nic1=nat",
         f"--mac-address1={_bare(mac_address)}",
         "--cable-connected1=on",
@@ -172,11 +169,10 @@ def way_out(name: str, mac_address: str, network: str) -> Arguments:
     ]
 
 
-def other_adapters(name: str, network: str | None, mac_address: str | None) -> Arguments:
+def other_adapters(network: str | None, mac_address: str | None) -> Arguments:
     """Let the second adapter lead to a network of machines alone; no other is left.
 
     Args:
-        name: the machine.
         network: guests on the network of this name reach each other; None: no second adapter.
         mac_address: the second adapter's.
     """
@@ -185,8 +181,7 @@ def other_adapters(name: str, network: str | None, mac_address: str | None) -> A
         second = ["--nic2=intnet", f"--intnet2={network}", "--cable-connected2=on"]
         if mac_address is not None:
             second.append(f"--mac-address2={_bare(mac_address)}")
-    rest = [f"--nic{number}=none" for number in range(3, NETWORK_ADAPTERS + 1)]
-    return ["modifyvm", name, *second, *rest]
+    return [*second, *(f"--nic{number}=none" for number in range(3, NETWORK_ADAPTERS + 1))]
 
 
 def _bare(mac_address: str) -> str:
@@ -199,16 +194,15 @@ def rule_name(port: str) -> str:
     return f"{protocol}-{number}"
 
 
-def forward(name: str, port: str, host_port: int) -> Arguments:
-    """Let a port of this machine lead to one of a guest that is off."""
+def forward(port: str, host_port: int) -> Arguments:
+    """Let a port of this machine lead to one of a guest."""
     number, _, protocol = port.partition("/")
-    rule = f"{rule_name(port)},{protocol},127.0.0.1,{host_port},,{number}"
-    return ["modifyvm", name, f"--nat-pf1={rule}"]
+    return [f"--nat-pf1={rule_name(port)},{protocol},127.0.0.1,{host_port},,{number}"]
 
 
-def stop_forwarding(name: str, rule: str) -> Arguments:
-    """Take a forwarding from a guest that is off."""
-    return ["modifyvm", name, "--nat-pf1", "delete", rule]
+def stop_forwarding(rule: str) -> Arguments:
+    """Take a forwarding from a guest."""
+    return ["--nat-pf1", "delete", rule]
 
 
 def add_controller(name: str, controller: str) -> Arguments:

@@ -31,6 +31,7 @@ class VirtualBoxOptions:
         root: a folder for machines, disks and consoles, of this emulator alone.
         images: EC2_VIRTUALBOX_IMAGES; None: a folder below ``root``.
         look_every_seconds: EC2_VIRTUALBOX_POLL_SECONDS.
+        stop_seconds: EC2_VIRTUALBOX_STOP_SECONDS.
         namespace: EMULATOR_NAMESPACE.
         processors: how many this machine has.
         architecture: as ``uname -m`` prints it.
@@ -40,6 +41,7 @@ class VirtualBoxOptions:
     root: Path
     images: Path | None
     look_every_seconds: float
+    stop_seconds: float
     namespace: str
     processors: int
     architecture: str
@@ -66,7 +68,7 @@ def virtualbox_manager(
     command = VBoxManage(options.program, threads, clock, run)
     architecture = _ARCHITECTURES.get(options.architecture.lower(), "x86_64")
     images = Images(command, threads, clock, places, architecture)
-    disks = VirtualDisks(command, threads, places, images)
+    disks = VirtualDisks(command, threads, places)
     manager = VirtualBoxManager(
         command,
         threads,
@@ -74,6 +76,7 @@ def virtualbox_manager(
         places,
         options.namespace,
         max(1, options.processors),
+        options.stop_seconds,
         images,
         disks,
         own_images=images,
@@ -87,6 +90,6 @@ def virtualbox_manager(
         options.look_every_seconds,
         manager.guests,
         manager.images,
-        manager.keys,
+        manager.seen,
     )
     return manager

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from pathlib import Path
-from typing import Protocol
 
 import attrs
 
@@ -31,18 +29,6 @@ def attachment_of(machine: Machine, file: Path) -> Attachment | None:
     return next(found, None)
 
 
-class RootDisks(Protocol):
-    """Has the first disks of AMIs."""
-
-    @abstractmethod
-    async def root_disk(self, image_id: str) -> str:
-        """Return the UUID of an AMI's first disk.
-
-        Raises:
-            VMError: there is no such AMI.
-        """
-
-
 @attrs.define(eq=False)
 class VirtualDisks(Disks):
     """Makes disks, moves their data, and plugs them in.
@@ -51,13 +37,11 @@ class VirtualDisks(Disks):
         command: runs VBoxManage.
         threads: where the file system is asked.
         places: where files are.
-        roots: where the data are of snapshots that belong to AMIs.
     """
 
     _command: VBoxManage
     _threads: Threads
     _places: Places
-    _roots: RootDisks
 
     async def plug(self, machine: Machine, disk: GuestDisk) -> None:
         """Give a machine a disk; one that it has is left as it is.
@@ -103,12 +87,10 @@ class VirtualDisks(Disks):
                 continue
             if machine is not None and attachment_of(machine, source) is not None:
                 async with frozen(self._command, machine):
-                    await self._copy(str(source), target)
+                    await self._copy(source, target)
             else:
-                await self._copy(str(source), target)
+                await self._copy(source, target)
             return
-        if disk.image_reference is not None:
-            await self._copy(await self._roots.root_disk(disk.image_reference), target)
 
     async def delete(self, resource_id: str) -> None:
         """Delete a volume's or a snapshot's disk, if there is one."""
@@ -134,8 +116,8 @@ class VirtualDisks(Disks):
             return
         await self._threads.run(_blocking_folder, file.parent)
         size_mib = disk.size * _MIB_A_GIB
-        source = await self._source(disk)
-        if source is None:
+        source = None if disk.snapshot_id is None else self._places.disk(disk.snapshot_id)
+        if source is None or not await self._exists(source):
             await self._command.run(arguments.create_disk(file, size_mib))
             return
         await self._copy(source, file)
@@ -143,20 +125,11 @@ class VirtualDisks(Disks):
         if size_mib > (capacity_mib(shown) or size_mib):
             await self._command.run(arguments.grow_disk(str(file), size_mib), LONG_SECONDS)
 
-    async def _source(self, disk: GuestDisk) -> str | None:
-        """Return what a new volume begins with, by file or UUID; None: nothing."""
-        file = None if disk.snapshot_id is None else self._places.disk(disk.snapshot_id)
-        if file is not None and await self._exists(file):
-            return str(file)
-        if disk.image_reference is not None:
-            return await self._roots.root_disk(disk.image_reference)
-        return None
-
-    async def _copy(self, source: str, target: Path) -> None:
-        """Copy a disk, by file or UUID; only a whole copy gets its name."""
+    async def _copy(self, source: Path, target: Path) -> None:
+        """Copy a disk; only a whole copy gets its name."""
         await self._threads.run(_blocking_folder, target.parent)
         making = target.with_name(f"{target.stem}{names.MAKING_DISK}")
-        await self._command.run(arguments.copy_disk(source, making), LONG_SECONDS)
+        await self._command.run(arguments.copy_disk(str(source), making), LONG_SECONDS)
         await self._command.run(arguments.move_disk(making, target))
 
     async def _exists(self, file: Path) -> bool:

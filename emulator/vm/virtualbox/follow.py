@@ -6,7 +6,7 @@ what did is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -14,9 +14,10 @@ from twisted.logger import Logger
 
 from emulator.core.background import Background
 from emulator.core.threads import Threads
-from emulator.vm.interface import Guest, GuestKey, GuestObserver, MachineImage, VMError
+from emulator.vm.interface import Guest, GuestObserver, MachineImage, VMError
 from emulator.vm.virtualbox import files, names
 from emulator.vm.virtualbox.command import VBoxManage
+from emulator.vm.virtualbox.guests import Seen
 from emulator.vm.virtualbox.names import Places
 
 log = Logger(namespace="emulator.vm.virtualbox")
@@ -34,7 +35,7 @@ class Follower:
         every_seconds: how often it looks.
         guests: returns all guests there are, once leftovers are gone.
         images: returns all images there are.
-        keys: whose machines are whose, as far as known.
+        seen: how guests were when services last heard of them.
     """
 
     _command: VBoxManage
@@ -44,11 +45,11 @@ class Follower:
     _every_seconds: float
     _guests: Callable[[], Awaitable[Sequence[Guest]]]
     _images: Callable[[], Awaitable[Sequence[MachineImage]]]
-    _keys: Mapping[str, GuestKey]
+    _seen: Mapping[str, Seen]
     _closed: bool = attrs.field(default=False, init=False)
     _connected: bool = attrs.field(default=False, init=False)
     _told: bool = attrs.field(default=False, init=False)
-    _before: dict[str, tuple[str, bool]] = attrs.field(factory=dict, init=False)
+    _told_of: dict[str, tuple[str, int]] = attrs.field(factory=dict, init=False)
     _images_before: Any = attrs.field(default=None, init=False)
 
     def start(self, observer: GuestObserver) -> None:
@@ -77,28 +78,34 @@ class Follower:
     async def _look(self, observer: GuestObserver) -> None:
         machines = await self._command.machines()
         running = await self._command.running()
-        now = {
-            name: (uuid, name in running)
-            for name, uuid in machines.items()
-            if names.is_instance(name)
-        }
         amis = {name: uuid for name, uuid in machines.items() if names.is_ami(name)}
         on_disk = await self._threads.run(files.blocking_images, self._places.images)
-        before, self._before = self._before, now
-        if not self._connected:
+        if self._connected:
+            self._tell_of_changes(observer, machines, running)
+        else:
             guests = await self._guests()
             self._connected, self._told = True, False
             log.info("following VirtualBox")
             self._tell(observer.connected, guests)
-        else:
-            changed = {name for name in {*before, *now} if before.get(name) != now.get(name)}
-            for name in sorted(changed):
-                # One without a key is being made, or is not the emulator's.
-                if name in self._keys:
-                    self._tell(observer.guest_changed, self._keys[name])
         if self._images_before != (amis, on_disk):
             self._images_before = (amis, on_disk)
             self._tell(observer.images_changed, await self._images())
+
+    def _tell_of_changes(
+        self, observer: GuestObserver, machines: Mapping[str, str], running: Collection[str]
+    ) -> None:
+        """Tell of guests that are not as services know them, of each once until it is looked at.
+
+        So it is not missed that a guest went down between its start and the next list.
+        """
+        for name, seen in tuple(self._seen.items()):
+            state = "" if name not in machines else "up" if name in running else "down"
+            expected = "up" if seen.running else "down"
+            if state == expected:
+                self._told_of.pop(name, None)
+            elif self._told_of.get(name) != (state, seen.look):
+                self._told_of[name] = (state, seen.look)
+                self._tell(observer.guest_changed, seen.key)
 
     def _tell(self, what: Callable[[Any], None], value: object) -> None:
         if not self._closed:

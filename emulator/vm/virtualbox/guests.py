@@ -25,8 +25,6 @@ log = Logger(namespace="emulator.vm.virtualbox")
 
 # Where clients reach a guest: only at the forwarded ports of the machine that runs it.
 ADDRESS = "127.0.0.1"
-# How long a guest's operating system may take to shut down before its power is cut.
-GRACE_SECONDS = 60.0
 LOOK_EVERY_SECONDS = 1.0
 _MIB_A_GIB = 1024
 _FIRST_FREE_PORT = 1
@@ -56,6 +54,21 @@ class Disks(Protocol):
         """Give a machine a disk."""
 
 
+@attrs.frozen
+class Seen:
+    """How a guest was when it was last looked at.
+
+    Attributes:
+        key: whose it is.
+        running: whether it was up.
+        look: the number of that look, no two of which are the same.
+    """
+
+    key: GuestKey
+    running: bool
+    look: int
+
+
 @attrs.define(eq=False)
 class Guests(VMManager):
     """Makes machines and presses their buttons.
@@ -67,6 +80,9 @@ class Guests(VMManager):
         places: where files are.
         namespace: EMULATOR_NAMESPACE.
         processors: of this machine; no guest gets more.
+        grace_seconds: how long a guest may take to shut down before its power is cut.
+        bases: the machines that guests are linked to.
+        disks: what guests have besides their first disk.
     """
 
     name: str = attrs.field(default="virtualbox", init=False)
@@ -76,10 +92,12 @@ class Guests(VMManager):
     _places: Places
     _namespace: str
     _processors: int
+    _grace_seconds: float
     bases: Bases
     disks: Disks
     launching: set[str] = attrs.field(factory=set, init=False)
-    keys: dict[str, GuestKey] = attrs.field(factory=dict, init=False)
+    seen: dict[str, Seen] = attrs.field(factory=dict, init=False)
+    _looks: int = attrs.field(default=0, init=False)
 
     # Making
 
@@ -126,9 +144,7 @@ class Guests(VMManager):
         clone = arguments.clone_linked(image_id, names.BASE_SNAPSHOT, name, self._places.machines)
         await run(clone, LONG_SECONDS)
         machine = await self._found(name)
-        await run(arguments.size_machine(name, min(spec.vcpus, self._processors), spec.memory_mib))
-        await run(arguments.write_console_to(name, self._places.console(name)))
-        await self._connect(machine, spec)
+        await run(arguments.modify(name, *await self._settings(machine, spec)))
         await self._grow_root(machine, spec)
         machine = await self._with_controller(machine)
         sata, port = machine.sata, machine.free_port(_FIRST_FREE_PORT, arguments.SATA_PORTS)
@@ -138,22 +154,22 @@ class Guests(VMManager):
         for disk in spec.disks:
             await self.disks.plug(await self._found(name), disk)
 
-    async def _connect(self, machine: Machine, spec: LaunchSpec) -> None:
-        """Put a machine on its networks, and forward ports of this one to it."""
-        name, run = spec.instance_id, self._command.run
-        mac_address = networking.out_mac_address(name)
-        await run(arguments.way_out(name, mac_address, networking.way_out(spec)))
-        network = None
+    async def _settings(self, machine: Machine, spec: LaunchSpec) -> list[Sequence[str]]:
+        """Return a new machine's settings: its size, its console, its networks and its ports."""
+        name, network = spec.instance_id, None
         if spec.network is not None:
             network = networking.vpc_network(self._namespace, spec.network.vpc_id)
-        await run(arguments.other_adapters(name, network, spec.mac_address))
-        for rule in machine.forwardings:
-            # The AMI's machine may have some of its own.
-            await run(arguments.stop_forwarding(name, rule.name))
         wanted = networking.wanted_ports(spec)
         free = await self._threads.run(files.blocking_free_ports, wanted)
-        for port, host_port in free.items():
-            await run(arguments.forward(name, port, host_port))
+        return [
+            arguments.size(min(spec.vcpus, self._processors), spec.memory_mib),
+            arguments.console(self._places.console(name)),
+            arguments.way_out(networking.out_mac_address(name), networking.way_out(spec)),
+            arguments.other_adapters(network, spec.mac_address),
+            # The AMI's machine may have some of its own.
+            *(arguments.stop_forwarding(rule.name) for rule in machine.forwardings),
+            *(arguments.forward(port, host_port) for port, host_port in free.items()),
+        ]
 
     async def _grow_root(self, machine: Machine, spec: LaunchSpec) -> None:
         """Make the first disk as large as was asked for; cloud-init grows what is on it."""
@@ -204,12 +220,20 @@ class Guests(VMManager):
         """Forward other ports of this machine where somebody else has those of before."""
         forwarded = {rule.port: rule.host_port for rule in machine.forwardings}
         taken = await self._threads.run(files.blocking_taken, forwarded)
+        if not taken:
+            return
         free = await self._threads.run(files.blocking_free_ports, taken)
-        for rule in machine.forwardings:
-            if rule.port in free:
-                await self._command.run(arguments.stop_forwarding(machine.name, rule.name))
-        for port, host_port in free.items():
-            await self._command.run(arguments.forward(machine.name, port, host_port))
+        await self._command.run(
+            arguments.modify(
+                machine.name,
+                *(
+                    arguments.stop_forwarding(rule.name)
+                    for rule in machine.forwardings
+                    if rule.port in free
+                ),
+                *(arguments.forward(port, host_port) for port, host_port in free.items()),
+            )
+        )
 
     async def stop(self, instance_id: str, *, force: bool) -> None:
         """Ask the guest to shut down, and cut its power if it does not."""
@@ -231,7 +255,7 @@ class Guests(VMManager):
         except VirtualBoxError as error:
             # It may just have gone down by itself.
             log.debug("{instance}: {error}", instance=name, error=str(error))
-        until = self._clock.seconds() + GRACE_SECONDS
+        until = self._clock.seconds() + self._grace_seconds
         while True:
             now = await self._command.machine(name)
             if now is None or not now.has_process:
@@ -266,7 +290,7 @@ class Guests(VMManager):
             await self._command.run(arguments.set_extra_data(instance_id, names.GUEST_DATA, None))
             await self._remove(instance_id)
         await self._threads.run(files.blocking_remove, self._places, instance_id)
-        self.keys.pop(instance_id, None)
+        self.seen.pop(instance_id, None)
         if data is not None:
             await self.bases.unused(data.image_id)
 
@@ -312,7 +336,12 @@ class Guests(VMManager):
         """Return a guest as it is now, or None."""
         data = await self.data(instance_id)
         machine = None if data is None else await self._command.machine(instance_id)
-        return None if data is None or machine is None else guest_of(machine, data)
+        if data is None or machine is None:
+            return None
+        guest = guest_of(machine, data)
+        self._looks += 1
+        self.seen[instance_id] = Seen(data.key, guest.running, self._looks)
+        return guest
 
     async def data(self, name: str) -> GuestData | None:
         """Return what an instance's machine says of itself, if it is one of this emulator's."""
@@ -320,7 +349,6 @@ class Guests(VMManager):
         data = None if text is None else GuestData.of(name, text)
         if data is None or data.namespace != self._namespace:
             return None
-        self.keys[name] = data.key
         return data
 
     async def leftovers(self) -> Sequence[str]:

@@ -22,7 +22,6 @@ from emulator.vm.seed.first_boot import LOGIN_USER
 from emulator.vm.virtualbox import arguments, files, names
 from emulator.vm.virtualbox.blocking import Missing, VirtualBoxError
 from emulator.vm.virtualbox.command import LONG_SECONDS, VBoxManage
-from emulator.vm.virtualbox.disks import RootDisks
 from emulator.vm.virtualbox.frozen import frozen
 from emulator.vm.virtualbox.guests import Bases
 from emulator.vm.virtualbox.names import GuestData, Places
@@ -35,7 +34,7 @@ _ROOT_PORT = 0
 
 
 @attrs.define(eq=False)
-class Images(Bases, RootDisks):
+class Images(Bases):
     """Finds, makes and lets go the machines that instances are linked to.
 
     Args:
@@ -149,15 +148,6 @@ class Images(Bases, RootDisks):
             await self._command.run(
                 arguments.take_snapshot(image_id, names.BASE_SNAPSHOT), LONG_SECONDS
             )
-
-    async def root_disk(self, image_id: str) -> str:
-        """Return the UUID of the disk that an AMI's machine boots from."""
-        await self.base(image_id)
-        machine = await self._command.machine(image_id)
-        root = None if machine is None else next(iter(machine.disks), None)
-        if root is None:
-            raise Missing(f"the machine {image_id} has no disk")
-        return root.uuid
 
     async def _make_of_file(self, image_id: str, file: Path, modified_at: float) -> Machine:
         log.info("{image} is made a machine of, from {file}", image=image_id, file=str(file))

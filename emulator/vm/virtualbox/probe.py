@@ -12,6 +12,7 @@ DEFAULT_PROGRAM = "VBoxManage"
 OLDEST_MAJOR = 7
 TIMEOUT_SECONDS = 10.0
 _VERSION = re.compile(r"^([0-9]+)\.[0-9]+\.[0-9]+\S*$", re.MULTILINE)
+_NO_PROGRAM = "No such file or directory"
 _NO_DRIVER = re.compile(r"vboxdrv kernel module is not loaded|/dev/vboxdrv", re.IGNORECASE)
 
 
@@ -25,8 +26,9 @@ def obstacle(program: str, run: Run = run_blocking) -> str | None:
     try:
         done = run([program, *arguments.version()], timeout_seconds=TIMEOUT_SECONDS)
     except CommandFailed as error:
+        what = f"there is no program {program}" if _NO_PROGRAM in str(error) else str(error)
         return (
-            f"{error}; install VirtualBox {OLDEST_MAJOR}, or say where its VBoxManage is with "
+            f"{what}; install VirtualBox {OLDEST_MAJOR}, or say where its VBoxManage is with "
             "EC2_VIRTUALBOX_MANAGE"
         )
     said = (done.output + b"\n" + done.errors).decode(errors="replace")

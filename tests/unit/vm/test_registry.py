@@ -7,6 +7,7 @@ from emulator.vm import registry
 from emulator.vm.docker import probe
 from emulator.vm.libvirt import probe as libvirt_probe
 from emulator.vm.registry import Surroundings
+from emulator.vm.virtualbox import probe as virtualbox_probe
 
 
 @pytest.fixture
@@ -51,9 +52,14 @@ def test_every_manager_says_what_keeps_it_from_running(monkeypatch: pytest.Monke
     monkeypatch.setattr(probe, "obstacle", lambda _: "there is no socket")
     monkeypatch.setattr(libvirt_probe, "obstacle", lambda uri: f"{uri} does not answer")
 
-    assert registry.obstacles(Surroundings(hypervisor_uri="qemu:///x")) == {
+    monkeypatch.setattr(virtualbox_probe, "obstacle", lambda program: f"there is no {program}")
+
+    assert registry.obstacles(
+        Surroundings(hypervisor_uri="qemu:///x", virtualbox_program="VBoxManage")
+    ) == {
         "docker": "there is no socket",
         "libvirt": "qemu:///x does not answer",
+        "virtualbox": "there is no VBoxManage",
         "mock": None,
     }
 

@@ -64,22 +64,25 @@ COMMANDS: Sequence[tuple[list[str], str]] = [
     ),
     (arguments.discard_state(AMI), f"discardstate {AMI}"),
     (
-        arguments.size_machine(GUEST, 2, 1024),
+        arguments.modify(GUEST, arguments.size(2, 1024)),
         f"modifyvm {GUEST} --cpus=2 --memory=1024 --ioapic=on",
     ),
     (
-        arguments.write_console_to(GUEST, Path("/g/console.log")),
+        arguments.modify(GUEST, arguments.console(Path("/g/console.log"))),
         f"modifyvm {GUEST} --uart1 0x3F8 4 --uart-mode1 file /g/console.log",
     ),
     (
-        arguments.way_out(GUEST, "08:00:27:ab:cd:ef", "10.0.2.0/24"),
+        arguments.modify(GUEST, arguments.way_out("08:00:27:ab:cd:ef", "10.0.2.0/24")),
         (
             f"modifyvm {GUEST} --nic1=nat --mac-address1=080027ABCDEF --cable-connected1=on "
             "--nat-net1=10.0.2.0/24 --nat-localhostreachable1=off"
         ),
     ),
     (
-        arguments.other_adapters(GUEST, "ec2-emulator.default.vpc-1", "0a:ff:01:02:03:04"),
+        arguments.modify(
+            GUEST,
+            arguments.other_adapters("ec2-emulator.default.vpc-1", "0a:ff:01:02:03:04"),
+        ),
         (
             f"modifyvm {GUEST} --nic2=intnet --intnet2=ec2-emulator.default.vpc-1 "
             "--cable-connected2=on --mac-address2=0AFF01020304 "
@@ -87,23 +90,25 @@ COMMANDS: Sequence[tuple[list[str], str]] = [
         ),
     ),
     (
-        arguments.other_adapters(GUEST, None, None),
+        arguments.modify(GUEST, arguments.other_adapters(None, None)),
         (
             f"modifyvm {GUEST} --nic2=none "
             "--nic3=none --nic4=none --nic5=none --nic6=none --nic7=none --nic8=none"
         ),
     ),
     (
-        arguments.forward(GUEST, "22/tcp", 40022),
+        arguments.modify(GUEST, arguments.forward("22/tcp", 40022)),
         f"modifyvm {GUEST} --nat-pf1=tcp-22,tcp,127.0.0.1,40022,,22",
     ),
     (
-        arguments.forward(GUEST, "53/udp", 40053),
+        arguments.modify(GUEST, arguments.forward("53/udp", 40053)),
         f"modifyvm {GUEST} --nat-pf1=udp-53,udp,127.0.0.1,40053,,53",
     ),
     (
-        arguments.stop_forwarding(GUEST, "tcp-22"),
-        f"modifyvm {GUEST} --nat-pf1 delete tcp-22",
+        arguments.modify(
+            GUEST, arguments.stop_forwarding("tcp-22"), arguments.forward("22/tcp", 40023)
+        ),
+        f"modifyvm {GUEST} --nat-pf1 delete tcp-22 --nat-pf1=tcp-22,tcp,127.0.0.1,40023,,22",
     ),
     (
         arguments.add_controller(GUEST, "SATA"),
