@@ -68,6 +68,10 @@ _NOT_LOGGED = (
 _HOOKS = {"in": ("prerouting", "iif", -151, -149), "out": ("postrouting", "oif", 109, 111)}
 
 
+class Unreadable(Exception):
+    """What nft lists is not what it is known to list."""
+
+
 @attrs.frozen
 class Flow:
     """Packets of one direction with the same addresses, ports and protocol, and one fate.
@@ -203,7 +207,17 @@ def read_capture(text: str, now_seconds: int) -> Capture:
     Args:
         text: of ``nft --json --numeric list table``.
         now_seconds: when it was listed, in seconds since 1970.
+
+    Raises:
+        Unreadable: nft says something else.
     """
+    try:
+        return _read(text, now_seconds)
+    except (ValueError, LookupError, TypeError) as error:
+        raise Unreadable(f"what nft lists cannot be read: {error!r}") from None
+
+
+def _read(text: str, now_seconds: int) -> Capture:
     seen: dict[_Ends, _Count] = {}
     kept: dict[_Ends, _Count] = {}
     counted = noticed = 0

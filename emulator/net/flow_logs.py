@@ -23,7 +23,7 @@ from emulator.model.flow_log import FlowLog
 from emulator.model.network_interface import NetworkInterface
 from emulator.model.vpc import Subnet, Vpc
 from emulator.net.cidrs import Network, known_network
-from emulator.net.flow_capture import Capture, read_capture
+from emulator.net.flow_capture import Capture, Unreadable, read_capture
 from emulator.net.flow_files import CannotDeliver, Delivery, blocking_deliver
 from emulator.net.flow_records import Watched, fields_of, records
 from emulator.net.flow_visit import FlowVisit
@@ -193,7 +193,7 @@ class FlowLogs:
                 capture = await self._threads.run(read_capture, listed, now)
                 await self._deliver(guest, capture, (since, now))
             guest.turn, guest.since_seconds = turn, now
-        except VMError as error:
+        except (VMError, Unreadable) as error:
             self._failed(guest, str(error))
         finally:
             guest.is_visited = False

@@ -12,6 +12,7 @@ from emulator.net.flow_capture import (
     TIMEOUT_SECONDS,
     Capture,
     Flow,
+    Unreadable,
     begin_script,
     end_script,
     read_capture,
@@ -121,3 +122,9 @@ def test_no_packet_meets_a_verdict_but_to_go_on() -> None:
 def test_the_end_leaves_no_table() -> None:
     for table in TABLES:
         assert f"table {table}\ndelete table {table}\n" in end_script()
+
+
+@pytest.mark.parametrize("text", ["nonsense", "{}", '{"nftables": [{"set": {"name": "x"}}]}'])
+def test_anything_else_cannot_be_read(text: str) -> None:
+    with pytest.raises(Unreadable):
+        read_capture(text, NOW)

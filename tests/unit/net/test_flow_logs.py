@@ -28,13 +28,14 @@ class FakeWay(CountsFlows):
 
     visits: list[FlowVisit] = attrs.field(factory=list)
     fails: bool = False
+    listed: str = json.dumps({"nftables": []})
 
     async def visit_flows(self, container: str, pid: int, visit: FlowVisit) -> str:
         assert (container, pid) == ("box", 7)
         self.visits.append(visit)
         if self.fails:
             raise VMError("nft: no room")
-        return "" if visit.is_first or visit.turn is None else json.dumps({"nftables": []})
+        return "" if visit.is_first or visit.turn is None else self.listed
 
 
 class Lab:
@@ -172,3 +173,14 @@ def test_an_instance_that_ended_is_counted_no_more(lab: Lab) -> None:
     lab.flows.forget(lab.key)
 
     assert lab.turns(3 * INTERVAL_SECONDS) == []
+
+
+def test_a_listing_that_cannot_be_read_is_told(lab: Lab) -> None:
+    log = lab.create(VPC, "VPC")
+    lab.flows.begin(lab.key, "box", 7)
+    lab.ec2.turn(GATHER_SECONDS)
+    lab.way.listed = "half a lis"
+    lab.turns(INTERVAL_SECONDS)
+
+    assert lab.shown(log)["DeliverLogsStatus"] == "FAILED"
+    assert "cannot be read" in lab.shown(log)["DeliverLogsErrorMessage"]
