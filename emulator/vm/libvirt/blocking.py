@@ -80,6 +80,7 @@ _AWAY = frozenset(
         libvirt.VIR_ERR_AUTH_UNAVAILABLE,
     }
 )
+_POLKIT = frozenset({libvirt.VIR_FROM_DBUS, libvirt.VIR_FROM_POLKIT})
 # Where the binding tells of a connection that broke in the middle of a call.
 _TRANSPORT = frozenset({libvirt.VIR_FROM_RPC, libvirt.VIR_FROM_REMOTE})
 
@@ -160,8 +161,10 @@ def connect(uri: str) -> Hypervisor:
     except libvirt.libvirtError as error:
         found = error_of(error)
         if isinstance(found, Unreachable):
-            raise found from None
-        raise Unreachable(f"{uri} does not answer: {found}") from None
+            raise Unreachable(f"{uri}: {found}") from None
+        # Whoever may use a socket that is open to all is for polkit to say.
+        remedy = f": {CONNECT_REMEDY}" if error.get_error_domain() in _POLKIT else ""
+        raise Unreachable(f"{uri} does not answer: {found}{remedy}") from None
     # Drivers inside the library have no socket that could fall silent.
     with contextlib.suppress(libvirt.libvirtError):
         raw.setKeepAlive(KEEP_ALIVE_SECONDS, KEEP_ALIVE_COUNT)
