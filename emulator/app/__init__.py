@@ -11,7 +11,7 @@ import secrets
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,7 @@ from emulator.services.registry import SERVICES, imports, prepare_common
 from emulator.state.store import Region, State
 from emulator.vm import registry
 from emulator.vm.docker.own_container import in_container
+from emulator.vm.interface import KeepsVolumes
 from emulator.vm.managers import Managers
 from emulator.web.admin import Admin
 from emulator.web.api import Api
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from emulator.imds.signing import SigningKey
     from emulator.net.resolver import Resolvers
     from emulator.services.ec2.images.machine_images import MachineImages
+    from emulator.services.ec2.storage.kept_records import KeptRecords
 
 logger = Logger(namespace="emulator")
 
@@ -133,6 +135,16 @@ def build(
         seed_region(world, region)
         if images is not None:
             images.seed(region)
+        if keeping:
+            kept_volumes().watch(region)
+
+    keeping = any(isinstance(manager, KeepsVolumes) for manager in machines.all)
+
+    @cache
+    def kept_volumes() -> KeptRecords:
+        from emulator.services.ec2.storage.kept_records import KeptRecords  # noqa: PLC0415 - likewise
+
+        return KeptRecords(world)
 
     state = state or State()
     state.seed_with(seed)

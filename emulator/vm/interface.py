@@ -357,7 +357,7 @@ class AttachesVolumes(Protocol):
 
 
 @runtime_checkable
-class KeepsVolumes(Protocol):
+class KeepsVolumes(AttachesVolumes, Protocol):
     """Of a manager that keeps volumes by themselves, and whose root disks are such volumes."""
 
     @abstractmethod
@@ -381,6 +381,22 @@ class KeepsVolumes(Protocol):
         """Take a disk from a guest that is about to end, or does not let go of it.
 
         A running guest is asked and not waited for.
+        """
+
+    @abstractmethod
+    async def keep_record(self, resource_id: str, record: str) -> bool:
+        """Keep opaque text with the data of a volume or snapshot, in place of what was kept.
+
+        Returns:
+            Whether it is kept: there may be no such data yet, or any more.
+        """
+
+    @abstractmethod
+    async def kept_records(self) -> Mapping[str, str]:
+        """Return the text kept with each volume and snapshot, by id.
+
+        It is empty for one that was made, has no record, and is no guest's: whoever was to
+        write it never came to that.
         """
 
     @abstractmethod

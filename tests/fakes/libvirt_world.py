@@ -29,14 +29,15 @@ class LibvirtWorld:
         client: a caller in account 000000000000 and us-east-1.
     """
 
-    def __init__(self, uri: str) -> None:
-        self.host = LibvirtHost(places={"": Place(uri, POOL)})
-        self.host.add_image()
+    def __init__(self, uri: str, host: LibvirtHost | None = None) -> None:
+        self.host = host or LibvirtHost(places={"": Place(uri, POOL)})
+        if host is None:
+            self.host.add_image()
         self.reactor, self.state = self.host.time, State()
         images = MachineImages(("libvirt",))
         self.api = build(
             clock=self.host.clock,
-            ids=Ids(random.Random(1)),
+            ids=Ids(random.Random(1 if host is None else 2)),
             threads=NoThreads(),
             machines=Managers([self.host.manager]),
             state=self.state,
@@ -50,6 +51,11 @@ class LibvirtWorld:
     def see_images(self) -> None:
         """Let the emulator hear which images there are."""
         self.records.images_changed(self.host.result_of(self.host.manager.images()))
+
+    def connect(self) -> None:
+        """Let the emulator hear which guests there are, as after a start."""
+        self.records.connected(self.host.result_of(self.host.manager.guests()))
+        self.client.turn(1.0)
 
     def launch(self, **params: object) -> str:
         """Launch one instance and return its id."""
@@ -66,8 +72,13 @@ class LibvirtWorld:
         return self.state.region(ACCOUNT, "us-east-1")
 
     def volumes(self) -> set[str]:
-        """The names of all volumes but for those of the images from the start."""
-        return self.host.volumes() - {IMAGE}
+        """The names of all volumes and lone notes, but for the image from the start."""
+        found = self.host.volumes() - {IMAGE}
+        return {
+            name
+            for name in found
+            if name.removesuffix(".note") == name or name.removesuffix(".note") not in found
+        }
 
     def volume(self, name: str) -> StoredVolume:
         """Return a volume."""

@@ -6,6 +6,10 @@ itself: it is a copy of what a volume held at one moment. Sizes are in GiB.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import attrs
+
 from emulator.vm.interface import GuestDisk
 from emulator.vm.libvirt import blocking_disks as disks
 from emulator.vm.libvirt import blocking_storage as storage
@@ -29,6 +33,8 @@ def blocking_make(hypervisor: Hypervisor, place: names.Place, disk: GuestDisk) -
     if found is not None:
         return found
     base = _source(pool, disk)
+    # Whose it is, should nobody come to write its record.
+    pool.write_note(name, Note(namespace=place.namespace))
     if base is None:
         return pool.make(NewVolume(name, disk.size * GIB))
     size_bytes = max(disk.size * GIB, base.size_bytes)
@@ -190,7 +196,39 @@ def blocking_snapshot_image(
     base = blocking_base(pool, reference)
     name = names.data_volume(snapshot_id)
     if pool.whole(name) is None:
+        pool.write_note(name, Note(namespace=place.namespace))
         pool.make(NewVolume(name, base.size_bytes, QCOW2, base.path, base.format or QCOW2))
+
+
+def blocking_keep_record(
+    hypervisor: Hypervisor, place: names.Place, resource_id: str, record: str
+) -> bool:
+    """Keep a record beside a volume; tell whether there is such a volume."""
+    pool = Pool(hypervisor, place)
+    name = names.data_volume(resource_id)
+    if pool.whole(name) is None:
+        return False
+    known = pool.note(name) or Note()
+    pool.write_note(name, attrs.evolve(known, namespace=place.namespace, record=record))
+    return True
+
+
+def blocking_kept_records(hypervisor: Hypervisor, place: names.Place) -> Mapping[str, str]:
+    """Return the records of this emulator's volumes and snapshots, by id.
+
+    One that has none and is no guest's has an empty one.
+    """
+    held = {
+        disk.volume for domain in hypervisor.domains() for disk in disks.disks(hypervisor, domain)
+    }
+    return {
+        volume.name: note.record
+        for volume, note in Pool(hypervisor, place).whole_volumes()
+        if note is not None
+        and note.namespace == place.namespace
+        and volume.name.startswith(("vol-", "snap-"))
+        and (note.record or volume.name not in held)
+    }
 
 
 def blocking_delete(hypervisor: Hypervisor, place: names.Place, resource_id: str) -> None:

@@ -7,14 +7,13 @@ where its zone is, and a snapshot or AMI where it was made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import attrs
 from twisted.logger import Logger
 
 from emulator.vm.interface import (
-    AttachesVolumes,
     CapturesImages,
     GuestDisk,
     KeepsVolumes,
@@ -45,7 +44,6 @@ log = Logger(namespace="emulator.vm.libvirt")
 @attrs.define(eq=False)
 class Storage(
     Domains,
-    AttachesVolumes,
     KeepsVolumes,
     CapturesImages,
     ReadsConsole,
@@ -170,6 +168,20 @@ class Storage(
         """Delete the data of a volume or a snapshot, or hide it while others are based on it."""
         for host in self.hosts.all:
             await host.connection.run(ebs.blocking_delete, host.place, resource_id)
+
+    async def keep_record(self, resource_id: str, record: str) -> bool:
+        """Keep it in the note beside the volume."""
+        for host in self.hosts.all:
+            if await host.connection.run(ebs.blocking_keep_record, host.place, resource_id, record):
+                return True
+        return False
+
+    async def kept_records(self) -> Mapping[str, str]:
+        """Return what is in the notes."""
+        found: dict[str, str] = {}
+        for host in self.hosts.all:
+            found.update(await host.connection.run(ebs.blocking_kept_records, host.place))
+        return found
 
     # What a guest shows, and is told
 

@@ -17,6 +17,7 @@ from emulator.services.call import World
 from emulator.services.ec2.images.machine_images import MachineImages
 from emulator.services.ec2.instances import machines
 from emulator.services.ec2.instances.restore import restore
+from emulator.services.ec2.storage.kept_records import forget_records, restore_records
 from emulator.state.joins import primary
 from emulator.state.store import EVERYWHERE, Region, State
 from emulator.vm.interface import (
@@ -24,6 +25,7 @@ from emulator.vm.interface import (
     Guest,
     GuestKey,
     GuestObserver,
+    KeepsVolumes,
     MachineImage,
     VMError,
     VMManager,
@@ -91,6 +93,12 @@ class GuestRecords(GuestObserver):
             self._world.background.start(f"adopting {guest.instance_id}", self._adopt(guest))
         for key in (*found.gone, *found.known):
             self.guest_changed(key)
+        manager = self._manager
+        if isinstance(manager, KeepsVolumes) and "guests" in self._unknown:
+            self._world.background.start(
+                f"restoring the volumes of {manager.name}",
+                restore_records(self._world, self._state, manager, manager.name),
+            )
         self._now_known("guests")
 
     def _now_known(self, what: str) -> None:
@@ -121,6 +129,11 @@ class GuestRecords(GuestObserver):
             self._world.background.start(
                 f"ending {guest.instance_id}", _end_quietly(manager, guest.instance_id)
             )
+        if isinstance(manager, KeepsVolumes):
+            try:
+                await forget_records(manager)
+            except VMError as error:
+                log.warn("not every volume is deleted: {error}", error=str(error))
 
     async def _look(self, key: GuestKey) -> None:
         region = self._state.region(key.account, key.region)

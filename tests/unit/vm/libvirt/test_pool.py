@@ -241,7 +241,7 @@ def test_a_snapshot_lives_on_hidden_while_a_volume_is_based_on_it(pool: Pool) ->
     assert made.backing_path == f"/default-pool/{SNAPSHOT}"
     assert made.size_gib == 4
     assert kept == (True, None)
-    assert names(pool) == {AMI, DATA.volume_id}
+    assert names(pool) == {AMI, DATA.volume_id, f"{DATA.volume_id}.note"}
 
 
 def test_an_image_of_an_image_goes_with_the_last_that_needs_it(pool: Pool) -> None:

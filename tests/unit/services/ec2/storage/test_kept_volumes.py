@@ -8,8 +8,9 @@ import pytest
 
 pytest.importorskip("libvirt", reason="needs libvirt-python, which needs libvirt-dev")
 
-from emulator.vm.interface import StillInUse, VMError
+from emulator.vm.interface import GuestDisk, StillInUse, VMError
 from emulator.vm.libvirt import ebs
+from emulator.vm.libvirt.blocking import Hypervisor
 from emulator.vm.libvirt.manager import LibvirtManager
 from emulator.vm.libvirt.volume_xml import GIB
 from tests.fakes.libvirt_manager import IMAGE
@@ -266,3 +267,86 @@ def test_an_image_of_an_instance_is_known_again_after_a_restart(
     assert set(known) == {IMAGE, image_id}
     assert known[image_id].name == before["Name"] == "golden"
     assert snapshot_id in known[image_id].record
+
+
+# Another emulator, later
+
+
+def restarted(world: LibvirtWorld) -> LibvirtWorld:
+    """Return the next emulator, once it has heard of what there is; the first one is no more."""
+    world.client.turn(1.0)
+    after = LibvirtWorld("", world.host)
+    after.connect()
+    return after
+
+
+def test_a_volume_is_known_again_with_its_tags_and_its_place(world: LibvirtWorld) -> None:
+    instance_id, volume_id = launch(world), create(world)
+    world.client.call("AttachVolume", VolumeId=volume_id, InstanceId=instance_id, Device="/dev/sdf")
+    world.client.call(
+        "CreateTags", Resources=[volume_id], Tags=[{"Key": "Name", "Value": "precious"}]
+    )
+    before = volume(world, volume_id)
+
+    assert volume(restarted(world), volume_id) == before
+
+
+def test_a_root_disk_that_grew_is_known_again_as_large(world: LibvirtWorld) -> None:
+    instance_id = launch(world)
+    root = root_of(world, instance_id)
+    world.client.call("ModifyVolume", VolumeId=root, Size=40)
+    after = restarted(world)
+
+    assert volume(after, root)["Size"] == 40
+    assert attachment(after, root) == "attached"
+    assert after.client.state(instance_id) == "running"
+
+
+def test_a_snapshot_is_known_again_and_makes_volumes(world: LibvirtWorld) -> None:
+    snapshot_id = world.client.call("CreateSnapshot", VolumeId=create(world))["SnapshotId"]
+    after = restarted(world)
+    (snapshot,) = after.client.call("DescribeSnapshots", OwnerIds=["self"])["Snapshots"]
+    made = create(after, SnapshotId=snapshot_id)
+
+    assert (snapshot["SnapshotId"], snapshot["State"]) == (snapshot_id, "completed")
+    assert after.volume(made).backing_path == after.volume(snapshot_id).path
+
+
+def test_a_volume_whose_instance_went_meanwhile_is_available(world: LibvirtWorld) -> None:
+    instance_id, volume_id = launch(world), create(world)
+    world.client.call("AttachVolume", VolumeId=volume_id, InstanceId=instance_id, Device="/dev/sdf")
+    world.client.turn(1.0)
+    world.host.ask(Hypervisor.power_off, instance_id)
+    world.host.ask(Hypervisor.undefine, instance_id)
+    after = restarted(world)
+
+    assert volume(after, volume_id)["State"] == "available"
+
+
+def test_a_volume_that_nobody_ever_heard_of_is_removed(world: LibvirtWorld) -> None:
+    orphan = GuestDisk("vol-00000000000000bad", "", 1)
+    world.host.result_of(world.host.manager.create_volume(orphan))
+    after = restarted(world)
+
+    assert after.volumes() == set()
+
+
+def test_a_record_that_cannot_be_read_costs_no_data(world: LibvirtWorld) -> None:
+    volume_id = create(world)
+    world.client.turn(1.0)
+    world.host.result_of(world.host.manager.keep_record(volume_id, '{"account": 1}'))
+    after = restarted(world)
+
+    assert after.client.code_of("DescribeVolumes", VolumeIds=[volume_id]) == (
+        "InvalidVolume.NotFound"
+    )
+    assert volume_id in after.volumes()
+
+
+def test_a_reset_forgets_volumes_and_snapshots_for_good(world: LibvirtWorld) -> None:
+    world.client.call("CreateSnapshot", VolumeId=create(world))
+    world.client.turn(1.0)
+    world.records.end_all()
+    world.until_quiet()
+
+    assert world.volumes() == set()
