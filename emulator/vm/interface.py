@@ -256,6 +256,18 @@ class FollowsGuests(Protocol):
 
 
 @runtime_checkable
+class WaitsForGuests(Protocol):
+    """Of a manager that gives guests time to shut down."""
+
+    @abstractmethod
+    def hurry(self, instance_id: str) -> None:
+        """Wait no longer for a guest that shuts down or restarts; whoever waits goes on at once.
+
+        It needs no lock: whoever waits has it.
+        """
+
+
+@runtime_checkable
 class CapturesImages(Protocol):
     """Of a manager that makes images of guests."""
 

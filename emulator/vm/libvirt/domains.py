@@ -19,6 +19,7 @@ from emulator.vm.interface import (
     LaunchSpec,
     VMError,
     VMManager,
+    WaitsForGuests,
 )
 from emulator.vm.libvirt import blocking_leases as leases
 from emulator.vm.libvirt import disks, names
@@ -51,7 +52,7 @@ TERMINATE_SECONDS = 10.0
 
 
 @attrs.define(eq=False)
-class Domains(VMManager):
+class Domains(VMManager, WaitsForGuests):
     """Launches, stops and ends domains.
 
     Args:
@@ -75,6 +76,8 @@ class Domains(VMManager):
     # Whether anybody tells of reboots: without, a guest is taken at its word.
     hears_reboots: bool = attrs.field(default=False, init=False)
     _rebooted: dict[str, Deferred[None]] = attrs.field(factory=dict, init=False)
+    # Domains that somebody waits for; false: not any longer.
+    _waited_for: dict[str, bool] = attrs.field(factory=dict, init=False)
     # Addresses are chosen from what a network's definition says, which changes with each.
     _leases_lock: DeferredLock = attrs.field(factory=DeferredLock, init=False)
 
@@ -209,9 +212,14 @@ class Domains(VMManager):
 
     async def power_down(self, host: Host, name: str, grace_seconds: float) -> None:
         """Have a domain go down: in good order within a time, then by force."""
-        if grace_seconds > 0 and await self._shut_down(host, name, grace_seconds):
-            return
-        if grace_seconds > 0:
+        self._waited_for[name] = True
+        try:
+            if grace_seconds > 0 and await self._shut_down(host, name, grace_seconds):
+                return
+            is_late = grace_seconds > 0 and self._waited_for[name]
+        finally:
+            del self._waited_for[name]
+        if is_late:
             log.info(
                 "{instance} did not shut down in {seconds:.0f} seconds and is powered off",
                 instance=name,
@@ -219,10 +227,16 @@ class Domains(VMManager):
             )
         await host.connection.run(Hypervisor.power_off, name)
 
+    def hurry(self, instance_id: str) -> None:
+        """Have the plug pulled at once of a guest that was asked to go down."""
+        name = names.domain_name(instance_id)
+        if name in self._waited_for:
+            self._waited_for[name] = False
+
     async def _shut_down(self, host: Host, name: str, grace_seconds: float) -> bool:
         begun = self._clock.seconds()
         asked = None
-        while (waited := self._clock.seconds() - begun) < grace_seconds:
+        while (waited := self._clock.seconds() - begun) < grace_seconds and self._waited_for[name]:
             state = await host.connection.run(Hypervisor.state, name)
             if state is None or state.is_off:
                 return True
@@ -245,7 +259,7 @@ class Domains(VMManager):
         if not found.is_up:
             raise Conflict(f"{instance_id} is not running")
         rebooted: Deferred[None] = Deferred()
-        self._rebooted[name] = rebooted
+        self._rebooted[name], self._waited_for[name] = rebooted, True
         try:
             try:
                 await host.connection.run(Hypervisor.ask_to_reboot, name)
@@ -254,11 +268,12 @@ class Domains(VMManager):
                 return
             if not self.hears_reboots:
                 return
-            if not await self._within(rebooted, self._stop_seconds):
+            if not await self._restarts(name, rebooted):
                 log.info("{instance} does not restart by itself and is reset", instance=instance_id)
                 await self._reset(host, name)
         finally:
             self._rebooted.pop(name, None)
+            del self._waited_for[name]
 
     def has_rebooted(self, name: str) -> None:
         """Take note that a domain's operating system began anew."""
@@ -274,11 +289,11 @@ class Domains(VMManager):
             await host.connection.run(Hypervisor.power_off, name)
             await self.start(name)
 
-    async def _within(self, event: Deferred[None], seconds: float) -> bool:
-        """Wait for an event, and tell whether it came within a time."""
+    async def _restarts(self, name: str, rebooted: Deferred[None]) -> bool:
+        """Wait for a guest to restart, and tell whether that is worth waiting for no longer."""
         begun = self._clock.seconds()
-        while not event.called:
-            if self._clock.seconds() - begun >= seconds:
+        while not rebooted.called and self._waited_for[name]:
+            if self._clock.seconds() - begun >= self._stop_seconds:
                 return False
             await self._pause(LOOK_SECONDS)
         return True

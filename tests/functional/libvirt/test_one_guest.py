@@ -83,7 +83,8 @@ def test_one_logs_in_with_the_password(cloud: VmCloud, guest: str) -> None:
 
 
 def test_user_data_ran_as_root_at_the_first_boot(cloud: VmCloud, guest: str, key: Key) -> None:
-    cloud.ssh(guest, key, "sudo cloud-init status --wait >/dev/null || true")
+    finished = "test -e /var/lib/cloud/instance/boot-finished && echo yes || echo no"
+    until(lambda: cloud.ssh(guest, key, finished), lambda said: said == "yes", BOOT_SECONDS)
     name = cloud.instance(guest)["PrivateDnsName"]
 
     assert cloud.ssh(guest, key, "sudo cat /root/ran") == (

@@ -35,6 +35,7 @@ from emulator.vm.interface import (
     LaunchSpec,
     TakesUserData,
     VMError,
+    WaitsForGuests,
 )
 
 if TYPE_CHECKING:
@@ -185,7 +186,16 @@ async def stop_by_force(world: World, region: Region, instance: Instance) -> Non
     await _stop(world, region, instance, force=True)
 
 
+def _hurry(world: World, instance: Instance) -> None:
+    """Let nobody wait any longer until a machine has shut down in good order."""
+    manager = world.machines.of(instance)
+    if isinstance(manager, WaitsForGuests):
+        manager.hurry(instance.id)
+
+
 async def _stop(world: World, region: Region, instance: Instance, *, force: bool) -> None:
+    if force:
+        _hurry(world, instance)
     async with world.locks(instance.id):
         if instance.state != "stopping":
             return
@@ -231,6 +241,7 @@ def begin_user_data(world: World, instance: Instance, data: bytes | None) -> Non
 
 async def terminate(world: World, region: Region, instance: Instance) -> None:
     """End a machine; the record ends even where the manager fails, and the log says so."""
+    _hurry(world, instance)
     async with world.locks(instance.id):
         if instance.state != "shutting-down":
             return

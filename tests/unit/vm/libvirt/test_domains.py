@@ -305,6 +305,26 @@ def test_a_guest_is_stopped_by_force_at_once(
     assert host.time.seconds() == 0
 
 
+@pytest.mark.parametrize("what", ["stop", "reboot"])
+def test_whoever_is_in_a_hurry_waits_for_no_guest(
+    host: LibvirtHost, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    launch(host)
+    Stubborn().on(host, monkeypatch)
+    host.manager.hears_reboots = True
+    monkeypatch.setattr(Hypervisor, "ask_to_reboot", lambda *_: None)
+    work = host.manager.stop(ID, force=False) if what == "stop" else host.manager.reboot(ID)
+    waiting = Deferred.fromCoroutine(work)
+    host.time.advance(3)
+    assert not waiting.called
+    host.manager.hurry(ID)
+    host.time.advance(1)
+
+    assert waiting.called
+    assert look(host).running is (what == "reboot")  # type: ignore[union-attr]
+    host.manager.hurry(ID)
+
+
 def test_a_terminated_guest_is_not_waited_for_long(
     host: LibvirtHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
