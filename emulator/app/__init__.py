@@ -42,7 +42,7 @@ from emulator.imds.server import Listeners
 from emulator.imds.tokens import KEY_BYTES, Tokens
 from emulator.model.instance import Instance
 from emulator.model.instance_event import InstanceEvent
-from emulator.net.ports import API_PORT, DNS_PORT, METADATA_PORT
+from emulator.net.ports import API_PORT, DHCP_PORT, DNS_PORT, METADATA_PORT
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
@@ -64,6 +64,7 @@ from emulator.wire.message import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from emulator.imds.signing import SigningKey
+    from emulator.net.dhcp_server import DhcpServers
     from emulator.net.resolver import Resolvers
     from emulator.services.ec2.images.machine_images import MachineImages
     from emulator.services.ec2.storage.kept_records import KeptRecords
@@ -314,10 +315,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         METADATA_PORT: Listeners(metadata, door_in_instance, background),
         API_PORT: Listeners(_ApiInInstances(site), door_in_instance, background),
     }
-    if machines.namespaces:
-        in_instances[DNS_PORT] = _resolvers(state, reactor, background)
-        for namespaces in machines.namespaces:
-            namespaces.listeners = in_instances
+    _answer_in_instances(machines, in_instances, state, reactor, background)
 
     async def stop() -> None:
         logger.info("stopping: requests in flight are answered first")
@@ -374,6 +372,22 @@ def _listen(
         raise StartError(str(error)) from None
 
 
+def _answer_in_instances(
+    machines: AllMachines,
+    listeners: dict[int, Any],
+    state: State,
+    reactor: Any,
+    background: Background,
+) -> None:
+    """Give those who enter guests' networks all that is to listen there, by port."""
+    if machines.namespaces:
+        listeners[DNS_PORT] = _resolvers(state, reactor, background)
+    if any(one.has_dhcp for one in machines.each):
+        listeners[DHCP_PORT] = _dhcp_servers(state, reactor)
+    for namespaces in machines.namespaces:
+        namespaces.listeners = listeners
+
+
 def _resolvers(state: State, reactor: Any, background: Background) -> Resolvers:
     """Return who answers instances' questions for names, and asks whom this machine asks."""
     from emulator.net.resolver import Resolvers, nameservers  # noqa: PLC0415 - for instances alone
@@ -383,6 +397,13 @@ def _resolvers(state: State, reactor: Any, background: Background) -> Resolvers:
     except OSError:
         text = ""
     return Resolvers(state, reactor, nameservers(text), background)
+
+
+def _dhcp_servers(state: State, reactor: Any) -> DhcpServers:
+    """Return who gives virtual machines their addresses."""
+    from emulator.net.dhcp_server import DhcpServers  # noqa: PLC0415 - for those alone
+
+    return DhcpServers(state, reactor)
 
 
 def _warm_up(clock: Clock, steps: Iterator[Callable[[], object]]) -> None:

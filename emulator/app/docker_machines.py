@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 import shlex
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from emulator.net.flow_logs import FlowLogs
 from emulator.net.forwarders import open_forwarder
 from emulator.net.helper_way import HelperWay
 from emulator.net.host_ports import LiveHostPorts, leads_to
+from emulator.net.kernel_routes import routed
 from emulator.net.namespace import DirectWay, InstanceNamespaces, nft_obstacle
 from emulator.net.ports import API_URL
 from emulator.net.truth import Truth
@@ -213,14 +213,9 @@ def host_ranges() -> Iterator[str]:
     Those are the engine's to keep apart, and one of them may be the very network in question.
     """
     try:
-        lines = _ROUTES.read_text(encoding="ascii").splitlines()[1:]
+        table = _ROUTES.read_text(encoding="ascii")
     except OSError:
         return
-    for line in lines:
-        interface, destination, _, _, _, _, _, mask = line.split()[:8]
-        if interface == "docker0" or interface.startswith("br-"):
-            continue
-        address = int.from_bytes(bytes.fromhex(destination), "little")
-        length = int.from_bytes(bytes.fromhex(mask), "little").bit_count()
-        if length:
-            yield str(ipaddress.IPv4Network((address, length)))
+    for link, cidr in routed(table):
+        if link != "docker0" and not link.startswith("br-"):
+            yield cidr

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.python.threadpool import ThreadPool
 
+from emulator.app.guest_ports import guest_ports
 from emulator.app.machines import LivePorts, Machines
 from emulator.app.start_error import StartError
 from emulator.config import Config
@@ -13,32 +14,25 @@ from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.threads import PooledThreads
 from emulator.net.truth import Truth
-from emulator.vm.interface import GuestPorts
+from emulator.state.store import State
 from emulator.vm.libvirt.assembly import libvirt_manager
 from emulator.vm.libvirt.host import hypervisors
 from emulator.vm.libvirt.names import DEFAULT_NETWORK, Place
-from emulator.vm.libvirt.no_ports import NoPorts
 
 # Copies that go on at once; more would only share the disk.
 SLOW_THREADS = 4
 LIVE_PORTS = LivePorts(reason="virtual machines are reached at their own addresses")
-
-
-def enforcement(config: Config) -> Truth:
-    """Return whether guests get packet filters."""
-    return Truth(is_enforced=False, reason=str(ports(config).obstacle()))
-
-
-def ports(config: Config) -> GuestPorts:
-    """Return what plugs guests into their VPCs."""
-    if config.ec2_libvirt_network:
-        network = config.ec2_libvirt_network
-        return NoPorts(f"EC2_LIBVIRT_NETWORK={network}: that network has all instances")
-    return NoPorts(f"all instances are on libvirt's network {DEFAULT_NETWORK}")
+# Twenty launches at once, each with a visit to a namespace under way.
+NETWORK_THREADS = 12
 
 
 def libvirt_machines(
-    config: Config, truth: Truth, reactor: Any, clock: Clock, background: Background
+    config: Config,
+    truth: Truth,
+    reactor: Any,
+    state: State,
+    clock: Clock,
+    background: Background,
 ) -> Machines:
     """Return the manager with what belongs to it.
 
@@ -65,14 +59,25 @@ def libvirt_machines(
         )
         for zone, uri in uris.items()
     }
+    plugged = guest_ports(
+        config, truth, threads("guests' networks", NETWORK_THREADS), state, clock, background
+    )
     manager = libvirt_manager(
         places,
         thread=lambda uri: threads(uri, 1),
         slow_threads=threads("libvirt, slowly", SLOW_THREADS),
         clock=clock,
         background=background,
-        ports=ports(config),
+        ports=plugged.ports,
         stop_seconds=config.ec2_libvirt_stop_seconds,
         in_reactor=reactor.callFromThread,
     )
-    return Machines(manager, truth, live_ports=LIVE_PORTS, pools=tuple(pools))
+    plugged.join(manager)
+    return Machines(
+        manager,
+        truth,
+        plugged.namespaces,
+        live_ports=LIVE_PORTS,
+        pools=tuple(pools),
+        has_dhcp=plugged.namespaces is not None,
+    )

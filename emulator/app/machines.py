@@ -70,6 +70,7 @@ class Machines:
         enforcement: whether packets are filtered as security groups say.
         live_ports: whether ports of this machine follow groups.
         pools: further threads of the manager's own.
+        has_dhcp: whether guests ask the emulator for their addresses.
     """
 
     manager: VMManager
@@ -79,6 +80,7 @@ class Machines:
     command_pool: ThreadPool | None = None
     live_ports: LivePorts = LivePorts()
     pools: Sequence[ThreadPool] = ()
+    has_dhcp: bool = False
 
     def start_threads(self) -> None:
         """Start the threads."""
@@ -254,7 +256,7 @@ def _machines(
     if name == "mock":
         return Machines(MockManager(), truth)
     if name == "libvirt":
-        return _libvirt_machines(config, truth, reactor, clock, background)
+        return _libvirt_machines(config, truth, reactor, state, clock, background)
     # The SDK, packet filters, and the families of operations that know guests, take a good part
     # of a second to import, and only this manager needs them at once.
     from emulator.app.docker_machines import docker_machines  # noqa: PLC0415
@@ -263,13 +265,18 @@ def _machines(
 
 
 def _libvirt_machines(
-    config: Config, truth: Truth, reactor: Any, clock: Clock, background: Background
+    config: Config,
+    truth: Truth,
+    reactor: Any,
+    state: State,
+    clock: Clock,
+    background: Background,
 ) -> Machines:
     if importlib.util.find_spec("libvirt") is None:
         raise StartError(f"EC2_VM_MANAGER=libvirt: {NO_BINDING}")
     from emulator.app.libvirt_machines import libvirt_machines  # noqa: PLC0415 - as above
 
-    return libvirt_machines(config, truth, reactor, clock, background)
+    return libvirt_machines(config, truth, reactor, state, clock, background)
 
 
 def enforcement(chosen: registry.Choice, config: Config) -> Truth:
@@ -285,9 +292,9 @@ def _enforcement(name: str, config: Config) -> Truth:
     if name == "libvirt":
         if importlib.util.find_spec("libvirt") is None:
             return Truth(is_enforced=False, reason=NO_BINDING)
-        from emulator.app import libvirt_machines  # noqa: PLC0415 - as above
+        from emulator.app import guest_ports  # noqa: PLC0415 - as above
 
-        return libvirt_machines.enforcement(config)
+        return guest_ports.enforcement(config)
     from emulator.app import docker_machines  # noqa: PLC0415 - as above
 
     return docker_machines.enforcement(config)

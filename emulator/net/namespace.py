@@ -307,7 +307,7 @@ def blocking_filter_trial() -> str | None:
     )
     text = definitions([1], []) + script(Ruleset((sample, sample))) + redirects_to(METADATA)
     try:
-        _apart(_leave, lambda: load_filter(text))
+        apart(_leave, lambda: load_filter(text))
     except (OSError, CommandFailed) as error:
         return str(error)
     return None
@@ -320,19 +320,19 @@ def blocking_visit(container: str, pid: int, visit: Visit) -> list[socket.socket
         VMError: the process is gone, or a command failed.
     """
     try:
-        return _apart(lambda: _enter(container, pid), lambda: perform(visit))
+        return apart(lambda: _enter(container, pid), lambda: perform(visit))
     except (OSError, CommandFailed) as error:
         raise VMError(f"the network namespace of process {pid}: {error}") from error
 
 
 def _blocking_flows(container: str, pid: int, visit: FlowVisit) -> str:
     try:
-        return _apart(lambda: _enter(container, pid), lambda: perform_flows(visit))
+        return apart(lambda: _enter(container, pid), lambda: perform_flows(visit))
     except (OSError, CommandFailed) as error:
         raise VMError(f"the network namespace of process {pid}: {error}") from error
 
 
-def _apart(enter: Callable[[], None], work: Callable[[], T]) -> T:
+def apart(enter: Callable[[], None], work: Callable[[], T]) -> T:
     """Return what ``work`` returns in a thread that is in another namespace than the others."""
     results: list[T] = []
     errors: list[Exception] = []

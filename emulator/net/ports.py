@@ -11,3 +11,5 @@ API_PORT = 4566
 API_URL = f"http://{METADATA_IPV4}:{API_PORT}"
 # The VPC's resolver.
 DNS_PORT = 53
+# Where guests with kernels of their own ask for their addresses.
+DHCP_PORT = 67

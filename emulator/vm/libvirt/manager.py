@@ -12,21 +12,28 @@ from emulator.vm.interface import (
     FollowsGuests,
     Guest,
     GuestObserver,
+    HasNetworks,
     VMError,
 )
 from emulator.vm.libvirt.follow import Follower
 from emulator.vm.libvirt.guests import Found
 from emulator.vm.libvirt.host import Host
 from emulator.vm.libvirt.leftovers import blocking_sweep
+from emulator.vm.libvirt.networks import Networks
 from emulator.vm.libvirt.storage import Storage
 
 log = Logger(namespace="emulator.vm.libvirt")
 
 
 @attrs.define(eq=False)
-class LibvirtManager(Storage, FollowsGuests):
-    """Virtual machines, and what else a hypervisor can do for EC2."""
+class LibvirtManager(Storage, FollowsGuests, HasNetworks):
+    """Virtual machines, and what else a hypervisor can do for EC2.
 
+    Attributes:
+        networks: makes the networks of VPCs; None: there are none.
+    """
+
+    networks: Networks | None = attrs.field(default=None, init=False)
     follower: Follower | None = attrs.field(default=None, init=False)
 
     # Following
@@ -52,6 +59,8 @@ class LibvirtManager(Storage, FollowsGuests):
         if answered == len(self.hosts.all):
             ids = {*self.launching, *(guest.instance_id for guest in found)}
             await self._ports.keep_only(ids)
+            if self.networks is not None:
+                await self.networks.delete_idle()
         return found
 
     async def _cleaned(self, host: Host) -> Sequence[Guest]:
@@ -93,12 +102,28 @@ class LibvirtManager(Storage, FollowsGuests):
                     seconds=self._stop_seconds,
                 )
             await gatherResults([Deferred.fromCoroutine(self._end(host, each)) for each in up])
+            if self.networks is not None and self.networks.host is host:
+                await self._unplug_all(host, self.networks)
             await host.connection.close()
         except VMError as error:
             log.warn("not every guest is shut down: {error}", error=str(error))
+
+    async def _unplug_all(self, host: Host, networks: Networks) -> None:
+        """Remove what joined guests with their VPCs; it is made again with their next start."""
+        for each in await self.on(host):
+            if each.state.is_off:
+                await self._ports.forget(each.note.key)
+        await networks.delete_idle(at_end=True)
 
     async def _end(self, host: Host, found: Found) -> None:
         try:
             await self.power_down(host, found.note.key.instance_id, self._stop_seconds)
         except VMError as error:
             log.warn("{guest} is not shut down: {error}", guest=found.note.key, error=str(error))
+
+    # Networks
+
+    async def delete_network(self, vpc_id: str) -> None:
+        """Remove a VPC's network."""
+        if self.networks is not None:
+            await self.networks.delete(vpc_id)

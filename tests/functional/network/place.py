@@ -30,9 +30,9 @@ ECHO = {socket.AF_INET: (8, 0, socket.IPPROTO_ICMP), socket.AF_INET6: (128, 129,
 
 @attrs.frozen
 class Place:
-    """The namespace of a process; None: where the tests are."""
+    """The namespace of a process, or one that has a name; None: where the tests are."""
 
-    pid: int | None = None
+    pid: int | str | None = None
 
     def do(self, work: Callable[[], T]) -> T:
         """Return what work returns that is done there."""
@@ -136,8 +136,9 @@ class Place:
         return door
 
 
-def _enter(pid: int) -> None:
-    with Path(f"/proc/{pid}/ns/net").open() as namespace:
+def _enter(pid: int | str) -> None:
+    path = Path(f"/proc/{pid}/ns/net" if isinstance(pid, int) else f"/run/netns/{pid}")
+    with path.open() as namespace:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.setns(namespace.fileno(), CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns")
