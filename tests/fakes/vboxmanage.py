@@ -138,7 +138,7 @@ WORDS: Mapping[str, tuple[int, int]] = {
     "unregistervm": (1, 1),
     "snapshot": (3, 3),
     "startvm": (1, 1),
-    "controlvm": (2, 3),
+    "controlvm": (2, 4),
     "discardstate": (1, 1),
     "storagectl": (1, 1),
     "storageattach": (1, 1),
@@ -627,6 +627,10 @@ class Commands:
             raise Refused(f"Machine '{name}' is not currently running")
         if action == "screenshotpng" and len(rest) == 1:
             Path(rest[0]).write_bytes(ONE_PIXEL)
+            return ""
+        if action == "keyboardputscancode" and rest:
+            if not all(re.fullmatch(r"[0-9a-f]{2}", each) for each in rest):
+                raise Refused("Converting the hex code failed")
             return ""
         actions = {"acpipowerbutton", "poweroff", "reset", "pause", "resume", "savestate"}
         if action not in actions or rest:

@@ -7,18 +7,17 @@ open. An older file has a number at its name's end.
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import libvirt
 
+from emulator.core.pictures import as_jpeg
 from emulator.vm.libvirt import blocking_storage as storage
 from emulator.vm.libvirt import names
 from emulator.vm.libvirt.blocking import Hypervisor, LibvirtError, translated
 
 # Of a display of 4096 by 2160 without compression, and some more.
 _MOST_SCREEN_BYTES = 64 * 1024 * 1024
-_JPEG_QUALITY = 85
 # Linux's KEY_LEFTSHIFT, which wakes a display and types nothing.
 _WAKING_KEY = 42
 _KEY_HELD_MS = 50
@@ -62,27 +61,12 @@ def blocking_screenshot(hypervisor: Hypervisor, instance_id: str, *, wake_up: bo
         _wake(domain)
     stream = hypervisor.raw.newStream(0)
     domain.screenshot(stream, 0, 0)
-    return as_jpeg(storage.drained(stream, _MOST_SCREEN_BYTES))
+    try:
+        return as_jpeg(storage.drained(stream, _MOST_SCREEN_BYTES))
+    except ValueError as error:
+        raise LibvirtError(str(error)) from None
 
 
 def _wake(domain: Any) -> None:
     codes = libvirt.VIR_KEYCODE_SET_LINUX
     domain.sendKey(codes, _KEY_HELD_MS, [_WAKING_KEY], 1, 0)
-
-
-def as_jpeg(picture: bytes) -> bytes:
-    """Return a hypervisor's picture, PPM or PNG, as JPEG; pure.
-
-    Raises:
-        LibvirtError: it is neither.
-    """
-    # It takes a while to import, and few ever ask for a picture.
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
-
-    try:
-        with Image.open(io.BytesIO(picture), formats=("PPM", "PNG")) as image:
-            made = io.BytesIO()
-            image.convert("RGB").save(made, "JPEG", quality=_JPEG_QUALITY)
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise LibvirtError(f"the display's picture cannot be read: {error}") from None
-    return made.getvalue()

@@ -133,6 +133,11 @@ def screenshot(name: str, file: Path) -> Arguments:
     return ["controlvm", name, "screenshotpng", str(file)]
 
 
+def press_shift(name: str) -> Arguments:
+    """Press and release the left shift key, which wakes a screen and types nothing."""
+    return ["controlvm", name, "keyboardputscancode", "2a", "aa"]
+
+
 def discard_state(name: str) -> Arguments:
     """Let a machine's saved memory go, as if its power had been cut."""
     return ["discardstate", name]

@@ -68,7 +68,7 @@ def blocking_tail(file: Path, most_bytes: int) -> bytes:
         return b""
 
 
-def blocking_taken_file(file: Path) -> bytes:
+def blocking_take(file: Path) -> bytes:
     """Return what a file holds, and remove it.
 
     Raises:

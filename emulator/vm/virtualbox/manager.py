@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import attrs
 from twisted.logger import Logger
 
+from emulator.core.pictures import as_jpeg
 from emulator.vm.interface import (
     AttachesVolumes,
     CapturesImages,
@@ -16,10 +17,12 @@ from emulator.vm.interface import (
     GuestObserver,
     MachineImage,
     ReadsConsole,
+    TakesScreenshots,
     TakesUserData,
     VMError,
 )
 from emulator.vm.virtualbox import arguments, files
+from emulator.vm.virtualbox.blocking import VirtualBoxError
 from emulator.vm.virtualbox.disks import LARGEST_GIB, VirtualDisks
 from emulator.vm.virtualbox.follow import Follower
 from emulator.vm.virtualbox.guests import Guests
@@ -36,6 +39,7 @@ class VirtualBoxManager(
     CapturesImages,
     AttachesVolumes,
     ReadsConsole,
+    TakesScreenshots,
     TakesUserData,
 ):
     """Machines, and what else there is around them.
@@ -147,12 +151,19 @@ class VirtualBoxManager(
         return await self._threads.run(files.blocking_tail, console, most_bytes)
 
     async def screenshot(self, instance_id: str, *, wake_up: bool) -> bytes:
-        """Return a picture of the first screen as PNG; VirtualBox's never sleeps."""
-        del wake_up
-        await self._found(instance_id)
+        """Return what the first screen shows, as JPEG."""
+        machine = await self._found(instance_id)
+        if not machine.is_up:
+            raise VirtualBoxError(f"{instance_id} is not running")
+        if wake_up:
+            await self._command.run(arguments.press_shift(instance_id))
         file = self._places.guest(instance_id) / "screen.png"
         await self._command.run(arguments.screenshot(instance_id, file))
-        return await self._threads.run(files.blocking_taken_file, file)
+        picture = await self._threads.run(files.blocking_take, file)
+        try:
+            return await self._threads.run(as_jpeg, picture)
+        except ValueError as error:
+            raise VirtualBoxError(str(error)) from None
 
     async def place_user_data(self, instance_id: str, user_data: bytes | None) -> None:
         """Put other user data on the disc that the guest boots with."""

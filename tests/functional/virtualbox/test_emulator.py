@@ -118,6 +118,9 @@ def test_an_instance_lives_as_on_aws(ec2: Any, stage: Stage) -> None:
     console = ec2.get_console_output(InstanceId=instance_id)["Output"]
     assert "Linux version" in (console if " " in console else base64.b64decode(console).decode())
 
+    screen = base64.b64decode(ec2.get_console_screenshot(InstanceId=instance_id)["ImageData"])
+    assert screen.startswith(b"\xff\xd8\xff")
+
     ec2.stop_instances(InstanceIds=[instance_id])
     until_state(ec2, instance_id, "stopped")
     assert state_of(stage, instance_id) == "poweroff"

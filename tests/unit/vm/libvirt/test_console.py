@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("libvirt", reason="needs libvirt-python, which needs libvirt-dev")
 
-pytest.importorskip("PIL", reason="needs pillow")
-
-from PIL import Image
-
-from emulator.vm.interface import VMError
 from emulator.vm.libvirt import blocking_storage as storage
 from emulator.vm.libvirt import names
 from emulator.vm.libvirt.blocking import Missing
-from emulator.vm.libvirt.blocking_console import as_jpeg, blocking_console, blocking_screenshot
+from emulator.vm.libvirt.blocking_console import blocking_console, blocking_screenshot
 
 if TYPE_CHECKING:
     from emulator.vm.libvirt.blocking import Hypervisor
     from emulator.vm.libvirt.names import Place
 
 GUEST = "i-0123456789abcdef0"
-# A white pixel beside a black one.
-PPM = b"P6\n2 1\n255\n\xff\xff\xff\0\0\0"
 
 
 def wrote(hypervisor: Hypervisor, place: Place, text: bytes, older: bytes | None = None) -> None:
@@ -57,17 +49,6 @@ def test_who_wrote_nothing_shows_nothing(
     hypervisor: Hypervisor, place: Place, data: dict[str, bytes], instance_id: str
 ) -> None:
     assert blocking_console(hypervisor, place, instance_id, 500) == b""
-
-
-def test_a_display_is_shown_as_jpeg() -> None:
-    with Image.open(io.BytesIO(as_jpeg(PPM))) as shown:
-        assert (shown.format, shown.size) == ("JPEG", (2, 1))
-
-
-@pytest.mark.parametrize("picture", [b"", b"P6\n99999999 99999999\n255\n", PPM[:-2], b"GIF89a"])
-def test_what_is_no_picture_is_refused(picture: bytes) -> None:
-    with pytest.raises(VMError, match="cannot be read"):
-        as_jpeg(picture)
 
 
 def test_a_guest_that_never_was_has_no_display(hypervisor: Hypervisor) -> None:

@@ -62,6 +62,7 @@ COMMANDS: Sequence[tuple[list[str], str]] = [
         arguments.screenshot(GUEST, Path("/g/screen.png")),
         f"controlvm {GUEST} screenshotpng /g/screen.png",
     ),
+    (arguments.press_shift(GUEST), f"controlvm {GUEST} keyboardputscancode 2a aa"),
     (arguments.discard_state(AMI), f"discardstate {AMI}"),
     (
         arguments.modify(GUEST, arguments.size(2, 1024)),

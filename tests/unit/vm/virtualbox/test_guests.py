@@ -178,10 +178,20 @@ def test_the_console_of_something_else_is_not_read(world: VirtualBoxWorld) -> No
 
 def test_a_picture_of_the_screen_is_taken_and_not_kept(world: VirtualBoxWorld) -> None:
     world.result_of(world.manager.launch(LAUNCH))
+    pytest.importorskip("PIL", reason="needs pillow")
     picture = world.result_of(world.manager.screenshot(NAME, wake_up=True))
 
-    assert picture.startswith(b"\x89PNG")
+    assert picture.startswith(b"\xff\xd8\xff")
+    assert ["controlvm", NAME, "keyboardputscancode", "2a", "aa"] in world.stand.calls()
     assert not list(world.folder.rglob("screen.png"))
+
+
+def test_a_guest_that_is_off_shows_nothing(world: VirtualBoxWorld) -> None:
+    world.result_of(world.manager.launch(LAUNCH))
+    world.result_of(world.manager.stop(NAME, force=True))
+
+    with pytest.raises(VMError, match="not running"):
+        world.result_of(world.manager.screenshot(NAME, wake_up=False))
 
 
 def test_a_guest_that_does_not_heed_the_button_loses_its_power(world: VirtualBoxWorld) -> None:
