@@ -199,6 +199,7 @@ def surroundings(config: Config) -> registry.Surroundings:
     return registry.Surroundings(
         docker_environment=config.docker_environment,
         hypervisor_uri=config.ec2_hypervisor_uri,
+        libvirt_pool=config.ec2_libvirt_pool,
         virtualbox_program=config.ec2_virtualbox_manage,
     )
 

@@ -18,11 +18,13 @@ class Surroundings:
     Attributes:
         docker_environment: DOCKER_HOST and its kin.
         hypervisor_uri: EC2_HYPERVISOR_URI.
+        libvirt_pool: EC2_LIBVIRT_POOL.
         virtualbox_program: EC2_VIRTUALBOX_MANAGE.
     """
 
     docker_environment: Mapping[str, str] = attrs.field(factory=dict)
     hypervisor_uri: str = "qemu:///system"
+    libvirt_pool: str = "default"
     virtualbox_program: str = virtualbox_probe.DEFAULT_PROGRAM
 
 
@@ -32,7 +34,7 @@ Probe = Callable[[Surroundings], str | None]
 # asking them all takes a moment at most and leaves nothing behind.
 PROBES: Mapping[str, Probe] = {
     "docker": lambda here: docker_probe.obstacle(here.docker_environment),
-    "libvirt": lambda here: libvirt_probe.obstacle(here.hypervisor_uri),
+    "libvirt": lambda here: libvirt_probe.obstacle(here.hypervisor_uri, here.libvirt_pool),
     "virtualbox": lambda here: virtualbox_probe.obstacle(here.virtualbox_program),
     "mock": lambda _: None,
 }

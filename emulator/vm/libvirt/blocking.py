@@ -90,6 +90,16 @@ CONNECT_REMEDY = (
     "log in again), or set unix_sock_group and unix_sock_rw_perms in /etc/libvirt/libvirtd.conf "
     "and restart libvirtd; in a container, pass the socket in and give its group"
 )
+# What is wrong with these is nearly always that nobody has made them.
+_REMEDIES = {
+    libvirt.VIR_ERR_NO_STORAGE_POOL: (
+        "make it (virsh pool-define-as default dir --target /var/lib/libvirt/images, virsh "
+        "pool-start default), or name another one with EC2_LIBVIRT_POOL"
+    ),
+    libvirt.VIR_ERR_NO_NETWORK: (
+        "make it (virsh net-define, virsh net-start), or name another one with EC2_LIBVIRT_NETWORK"
+    ),
+}
 # Source: libvirt's documentation of the QEMU driver, "POSIX users/groups".
 DISK_REMEDY = (
     "QEMU's own user has to reach the file: every directory above it must be searchable for that "
@@ -115,7 +125,8 @@ def error_of(error: Any) -> LibvirtError:
     message, code = str(error), error.get_error_code()
     lowered = message.lower()
     if code in _MISSING:
-        return Missing(message)
+        remedy = _REMEDIES.get(code)
+        return Missing(message if remedy is None else f"{message}: {remedy}")
     if code in _CONFLICT:
         return Conflict(message)
     if code in _UNSUPPORTED:
@@ -171,13 +182,24 @@ def connect(uri: str) -> Hypervisor:
     return Hypervisor(raw, uri)
 
 
-def look_at(uri: str) -> None:
-    """See whether a hypervisor answers, and leave nothing behind.
+def look_at(uri: str, pool: str) -> None:
+    """See whether a hypervisor answers and has a storage pool, and leave nothing behind.
 
     Raises:
         Unreachable: it does not; the message says why, and what helps.
+        LibvirtError: there is no such pool, or it is not active.
     """
-    connect(uri).close()
+    hypervisor = connect(uri)
+    try:
+        _look_at_pool(hypervisor, pool)
+    finally:
+        hypervisor.close()
+
+
+@translated
+def _look_at_pool(hypervisor: Hypervisor, pool: str) -> None:
+    if not hypervisor.raw.storagePoolLookupByName(pool).isActive():
+        raise LibvirtError(f"the storage pool {pool!r} is not active: virsh pool-start {pool}")
 
 
 @attrs.frozen
@@ -243,6 +265,8 @@ class Hypervisor:
 
     raw: Any
     uri: str
+    # What has to be called before the connection can end: whoever listens holds it.
+    _deaf: list[Callable[[], object]] = attrs.field(factory=list, init=False)
 
     # Connection
 
@@ -255,8 +279,10 @@ class Hypervisor:
 
     def close(self) -> None:
         """Let go of it."""
-        with contextlib.suppress(libvirt.libvirtError):
-            self.raw.close()
+        for work in (*self._deaf, self.raw.close):
+            with contextlib.suppress(libvirt.libvirtError):
+                work()
+        self._deaf.clear()
 
     @translated
     def listen(self, listener: Listener) -> None:
@@ -274,16 +300,25 @@ class Hypervisor:
         def closed(*_: Any) -> None:
             listener.closed()
 
-        register = self.raw.domainEventRegisterAny
-        register(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle, None)
-        register(None, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, reboot, None)
+        domains, pools = (
+            (self.raw.domainEventRegisterAny, self.raw.domainEventDeregisterAny),
+            (self.raw.storagePoolEventRegisterAny, self.raw.storagePoolEventDeregisterAny),
+        )
+
+        def hear(how: tuple[Any, Any], event: int, callback: Callable[..., None]) -> None:
+            register, deregister = how
+            number = register(None, event, callback, None)
+            self._deaf.append(functools.partial(deregister, number))
+
+        hear(domains, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, lifecycle)
+        hear(domains, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, reboot)
         # Drivers inside the library cannot break, and some know no such events.
         with contextlib.suppress(libvirt.libvirtError):
-            register = self.raw.storagePoolEventRegisterAny
-            register(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, pool, None)
-            register(None, libvirt.VIR_STORAGE_POOL_EVENT_ID_REFRESH, pool, None)
+            hear(pools, libvirt.VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, pool)
+            hear(pools, libvirt.VIR_STORAGE_POOL_EVENT_ID_REFRESH, pool)
         with contextlib.suppress(libvirt.libvirtError):
             self.raw.registerCloseCallback(closed, None)
+            self._deaf.append(self.raw.unregisterCloseCallback)
 
     @translated
     def memory_mib(self) -> int:

@@ -14,11 +14,12 @@ NO_BINDING = (
 )
 
 
-def obstacle(text: str) -> str | None:
+def obstacle(text: str, pool: str) -> str | None:
     """Return what keeps the hypervisors from being used, with what may help; None: nothing.
 
     Args:
         text: EC2_HYPERVISOR_URI.
+        pool: EC2_LIBVIRT_POOL.
     """
     if importlib.util.find_spec("libvirt") is None:
         return NO_BINDING
@@ -34,7 +35,7 @@ def obstacle(text: str) -> str | None:
         if uri == "qemu:///system" and (missing := _no_socket()) is not None:
             return missing
         try:
-            look_at(uri)
+            look_at(uri, pool)
         except LibvirtError as error:
             return str(error)
     return None

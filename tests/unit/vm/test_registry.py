@@ -50,7 +50,7 @@ def test_several_are_chosen_in_the_order_in_which_they_are_wanted(asked: list[ob
 
 def test_every_manager_says_what_keeps_it_from_running(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "obstacle", lambda _: "there is no socket")
-    monkeypatch.setattr(libvirt_probe, "obstacle", lambda uri: f"{uri} does not answer")
+    monkeypatch.setattr(libvirt_probe, "obstacle", lambda uri, _: f"{uri} does not answer")
 
     monkeypatch.setattr(virtualbox_probe, "obstacle", lambda program: f"there is no {program}")
 
