@@ -7,12 +7,19 @@ is in a small volume beside it (``notes``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from typing import Any
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import libvirt
 
-from emulator.vm.libvirt.blocking import Hypervisor, LibvirtError, translated
+from emulator.vm.libvirt.blocking import (
+    Conflict,
+    Hypervisor,
+    LibvirtError,
+    translated,
+)
 from emulator.vm.libvirt.volume_xml import (
     RAW,
     NewVolume,
@@ -21,7 +28,33 @@ from emulator.vm.libvirt.volume_xml import (
     read_volume,
 )
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _CHUNK_BYTES = 256 * 1024
+_MOST_TRIES = 40
+_TRY_AGAIN_SECONDS = 0.05
+
+
+def _patient(function: Callable[P, T]) -> Callable[P, T]:
+    """Return the function so that it waits while somebody else reads or writes the volume.
+
+    libvirt refuses at once, with an error that has no code of its own.
+    """
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        pause = threading.Event()
+        for _ in range(_MOST_TRIES):
+            try:
+                return function(*args, **kwargs)
+            except Conflict as error:
+                if " is still " not in str(error):
+                    raise
+                pause.wait(_TRY_AGAIN_SECONDS)
+        return function(*args, **kwargs)
+
+    return call
 
 
 def _is(error: libvirt.libvirtError, *codes: int) -> bool:
@@ -118,6 +151,7 @@ def create(hypervisor: Hypervisor, pool: str, new: NewVolume) -> StoredVolume:
     return read_volume(storage.createXML(new.xml(), 0).XMLDesc(0))
 
 
+@_patient
 @translated
 def clone(hypervisor: Hypervisor, pool: str, source: str, new: NewVolume) -> StoredVolume:
     """Make a volume with the data of another one, which nothing may write to meanwhile.
@@ -134,6 +168,7 @@ def clone(hypervisor: Hypervisor, pool: str, source: str, new: NewVolume) -> Sto
     return read_volume(storage.createXMLFrom(new.xml(), original, 0).XMLDesc(0))
 
 
+@_patient
 @translated
 def resize(hypervisor: Hypervisor, pool: str, name: str, size_bytes: int) -> None:
     """Make a volume larger that no running guest has; one that is so large stays so."""
@@ -143,6 +178,7 @@ def resize(hypervisor: Hypervisor, pool: str, name: str, size_bytes: int) -> Non
         found.resize(size_bytes, 0)
 
 
+@_patient
 @translated
 def delete(hypervisor: Hypervisor, pool: str, name: str) -> None:
     """Delete a volume with its data; one that is not there is no error."""
@@ -158,6 +194,7 @@ def delete(hypervisor: Hypervisor, pool: str, name: str) -> None:
         refresh(hypervisor, pool)
 
 
+@_patient
 @translated
 def write(
     hypervisor: Hypervisor, pool: str, name: str, data: bytes, *, least_bytes: int = 0
@@ -197,6 +234,7 @@ def write(
     return path
 
 
+@_patient
 @translated
 def read(
     hypervisor: Hypervisor, pool: str, name: str, most_bytes: int, *, end: bool = False
@@ -213,13 +251,17 @@ def read(
     found = _find(hypervisor, pool, name)
     if found is None or keeps_no_data(hypervisor):
         return b""
-    size = int(found.info()[1])
-    offset = max(0, size - most_bytes) if end else 0
-    length = min(size, most_bytes)
-    if length == 0:
-        return b""
     stream = hypervisor.raw.newStream(0)
-    found.download(stream, offset, length, 0)
+    try:
+        size = int(found.info()[1])
+        length = min(size, most_bytes)
+        if length == 0:
+            return b""
+        found.download(stream, size - length if end else 0, length, 0)
+    except libvirt.libvirtError as error:
+        if _is(error, libvirt.VIR_ERR_NO_STORAGE_VOL):
+            return b""  # it went meanwhile
+        raise
     return drained(stream, length)
 
 

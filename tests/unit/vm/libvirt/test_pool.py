@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -11,6 +11,7 @@ pytest.importorskip("libvirt", reason="needs libvirt-python, which needs libvirt
 
 from emulator.vm.interface import GuestDisk, VMError
 from emulator.vm.libvirt import blocking_storage as storage
+from emulator.vm.libvirt.blocking import Conflict
 from emulator.vm.libvirt.disks import (
     blocking_discard,
     blocking_discard_remains,
@@ -338,3 +339,26 @@ def test_a_note_outlives_no_file_that_a_user_took_away(pool: Pool) -> None:
 def test_a_record_too_large_for_a_note_is_refused(pool: Pool) -> None:
     with pytest.raises(VMError, match="too much"):
         pool.write_note(AMI, Note(record="x" * 2_000_000))
+
+
+def test_a_volume_that_somebody_is_just_reading_is_waited_for(
+    hypervisor: Hypervisor, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "_TRY_AGAIN_SECONDS", 0.0)
+    refusals = [Conflict("Requested operation is not valid: volume 'x' is still in use.")] * 3
+    find = storage._find
+
+    def refuse(*given: Any) -> object:
+        if refusals:
+            raise refusals.pop()
+        return find(*given)
+
+    monkeypatch.setattr(storage, "_find", refuse)
+    storage.delete(hypervisor, place.pool, "x")
+
+    assert refusals == []
+
+
+def test_a_name_that_is_taken_is_refused_at_once(pool: Pool) -> None:
+    with pytest.raises(VMError, match="exists"):
+        pool.make(NewVolume(AMI, GIB))
