@@ -50,7 +50,7 @@ from emulator.services.registry import SERVICES, imports, prepare_common
 from emulator.state.store import Region, State
 from emulator.vm import registry
 from emulator.vm.docker.own_container import in_container
-from emulator.vm.interface import KeepsVolumes
+from emulator.vm.interface import GuestKey, KeepsVolumes
 from emulator.vm.managers import Managers
 from emulator.web.admin import Admin
 from emulator.web.api import Api
@@ -382,8 +382,9 @@ def _answer_in_instances(
     """Give those who enter guests' networks all that is to listen there, by port."""
     if machines.namespaces:
         listeners[DNS_PORT] = _resolvers(state, reactor, background)
-    if any(one.has_dhcp for one in machines.each):
-        listeners[DHCP_PORT] = _dhcp_servers(state, reactor)
+    for one in machines.each:
+        if one.hear_dhcp is not None:
+            listeners[DHCP_PORT] = _dhcp_servers(state, reactor, one.hear_dhcp)
     for namespaces in machines.namespaces:
         namespaces.listeners = listeners
 
@@ -399,11 +400,11 @@ def _resolvers(state: State, reactor: Any, background: Background) -> Resolvers:
     return Resolvers(state, reactor, nameservers(text), background)
 
 
-def _dhcp_servers(state: State, reactor: Any) -> DhcpServers:
+def _dhcp_servers(state: State, reactor: Any, hear: Callable[[GuestKey], None]) -> DhcpServers:
     """Return who gives virtual machines their addresses."""
     from emulator.net.dhcp_server import DhcpServers  # noqa: PLC0415 - for those alone
 
-    return DhcpServers(state, reactor)
+    return DhcpServers(state, reactor, hear)
 
 
 def _warm_up(clock: Clock, steps: Iterator[Callable[[], object]]) -> None:

@@ -23,7 +23,7 @@ from emulator.net.namespace import InstanceNamespaces
 from emulator.net.port_plan import bridge_name
 from emulator.net.truth import Truth
 from emulator.state.store import State
-from emulator.vm.interface import GuestPorts
+from emulator.vm.interface import GuestKey, GuestPorts
 from emulator.vm.libvirt.host import hypervisors
 from emulator.vm.libvirt.manager import LibvirtManager
 from emulator.vm.libvirt.names import DEFAULT_NETWORK
@@ -100,11 +100,13 @@ class Plugged:
         ports: what the manager asks.
         namespaces: enters the guests' network namespaces; None where there are none.
         join: gives the manager what it makes networks with.
+        hear: is told of guests that ask for their addresses; None: none do.
     """
 
     ports: GuestPorts
     namespaces: InstanceNamespaces | None = None
     join: Callable[[LibvirtManager], None] = lambda _: None
+    hear: Callable[[GuestKey], None] | None = None
 
 
 def guest_ports(
@@ -138,7 +140,7 @@ def guest_ports(
         )
         ports.wires = way.plugs = manager.networks = networks
 
-    return Plugged(ports, namespaces, join)
+    return Plugged(ports, namespaces, join, ports.hear)
 
 
 def routed_ranges() -> Iterator[str]:

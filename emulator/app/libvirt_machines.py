@@ -79,5 +79,5 @@ def libvirt_machines(
         plugged.namespaces,
         live_ports=LIVE_PORTS,
         pools=tuple(pools),
-        has_dhcp=plugged.namespaces is not None,
+        hear_dhcp=plugged.hear,
     )

@@ -20,7 +20,7 @@ from emulator.core.clock import Clock
 from emulator.net.truth import Truth, together
 from emulator.state.store import State
 from emulator.vm import registry
-from emulator.vm.interface import FollowsGuests, VMManager
+from emulator.vm.interface import FollowsGuests, GuestKey, VMManager
 from emulator.vm.libvirt.probe import NO_BINDING
 from emulator.vm.managers import Managers
 from emulator.vm.mock.manager import MockManager
@@ -70,7 +70,7 @@ class Machines:
         enforcement: whether packets are filtered as security groups say.
         live_ports: whether ports of this machine follow groups.
         pools: further threads of the manager's own.
-        has_dhcp: whether guests ask the emulator for their addresses.
+        hear_dhcp: is told of guests that ask the emulator for their addresses; None: none do.
     """
 
     manager: VMManager
@@ -80,7 +80,7 @@ class Machines:
     command_pool: ThreadPool | None = None
     live_ports: LivePorts = LivePorts()
     pools: Sequence[ThreadPool] = ()
-    has_dhcp: bool = False
+    hear_dhcp: Callable[[GuestKey], None] | None = None
 
     def start_threads(self) -> None:
         """Start the threads."""

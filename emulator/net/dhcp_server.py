@@ -19,6 +19,7 @@ from emulator.net.namespace import InstanceListeners
 from emulator.net.port_plan import MTU_BYTES, device_index_of
 from emulator.net.ports import DHCP_PORT
 from emulator.state.store import State
+from emulator.vm.interface import GuestKey
 
 log = Logger()
 
@@ -62,6 +63,9 @@ def open_socket() -> socket.socket:
     return opened
 
 
+def _nobody(_: GuestKey) -> None: ...
+
+
 @attrs.define(eq=False)
 class DhcpServers(InstanceListeners):
     """Answers all guests' DHCP clients.
@@ -69,10 +73,12 @@ class DhcpServers(InstanceListeners):
     Args:
         state: every account's records.
         reactor: watches sockets.
+        hear: is told of everybody who asks for an address.
     """
 
     _state: State
     _reactor: Any
+    _hear: Callable[[GuestKey], None] = _nobody
     _ports: dict[Key, list[_Port]] = attrs.field(factory=dict, init=False)
 
     def adopt(self, key: Key, sockets: Iterable[socket.socket]) -> None:
@@ -110,7 +116,10 @@ class DhcpServers(InstanceListeners):
             return None
         account, region, instance_id = key
         lease = lease_of(self._state.region(account, region), instance_id, device_index, MTU_BYTES)
-        return None if lease is None else respond(lease, request)
+        answer = None if lease is None else respond(lease, request)
+        if answer is not None:
+            self._hear(GuestKey(account, region, instance_id))
+        return answer
 
 
 @implementer(IReadDescriptor)

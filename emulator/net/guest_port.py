@@ -56,6 +56,7 @@ class VpcPorts(GuestPorts):
     wires: Wires | None = attrs.field(default=None, init=False)
     _locks: KeyedLocks = attrs.field(factory=KeyedLocks, init=False)
     _obstacle: list[str | None] = attrs.field(factory=list, init=False)
+    _heard: set[GuestKey] = attrs.field(factory=set, init=False)
     # Addresses that guests have towards the machine, where their own are none there.
     _reached_at: dict[str, str] | None = attrs.field(default=None, init=False)
 
@@ -76,12 +77,22 @@ class VpcPorts(GuestPorts):
     async def connect(self, key: GuestKey) -> str | None:
         """Join a guest with its VPC; from then on its namespace follows the records."""
         port = await self._ensure(key)
+        self._heard.discard(key)
         await self._namespaces.prepare(key, port.name, 0)
         return port.address
+
+    def was_heard(self, key: GuestKey) -> bool:
+        """Tell whether a guest has asked for its address since it was connected."""
+        return key in self._heard
+
+    def hear(self, key: GuestKey) -> None:
+        """Take note that a guest asks for its address."""
+        self._heard.add(key)
 
     async def forget(self, key: GuestKey) -> None:
         """Remove a guest's namespace and links."""
         self._namespaces.forget(key)
+        self._heard.discard(key)
         async with self._locks(key.instance_id):
             await self._remove({key.instance_id})
 

@@ -622,6 +622,10 @@ class GuestPorts(Protocol):
         """
 
     @abstractmethod
+    def was_heard(self, key: GuestKey) -> bool:
+        """Tell whether a guest has asked for its address since it was last connected."""
+
+    @abstractmethod
     async def forget(self, key: GuestKey) -> None:
         """Remove all that was made for a guest; one that never was is no error."""
 

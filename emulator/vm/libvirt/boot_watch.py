@@ -1,12 +1,12 @@
 """Whether a guest has come as far as its network, which EC2's instance status checks tell of.
 
-EC2 asks by ARP. Here it is a network's DHCP server that knows whether a guest has been heard of
-since it was started: whoever asks for an address has a kernel and drivers that work.
+EC2 asks by ARP. Here it is a DHCP server that knows whether a guest has been heard of since it
+was started: whoever asks for an address has a kernel and drivers that work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -52,31 +52,25 @@ class BootWatch:
         """Look after a guest no more."""
         self._watched.pop(instance_id, None)
 
-    def begin(self, host: Host, key: GuestKey, port: NetworkPort, known_until: int | None) -> None:
+    def begin(self, key: GuestKey, was_heard: Callable[[], Awaitable[bool]]) -> None:
         """Look after a guest that has just been started.
 
         Args:
-            host: where it is.
             key: whose it is.
-            port: what it is to be heard of through.
-            known_until: when its lease of an earlier boot ends; None: there is no knowing.
+            was_heard: tells whether it has been heard of since; it may raise VMError.
         """
-        if known_until is None:
-            return
         self._watched[key.instance_id] = INITIALIZING
-        self._background.start(f"waiting for {key}", self._watch(host, key, port, known_until))
+        self._background.start(f"waiting for {key}", self._watch(key, was_heard))
 
-    async def _watch(self, host: Host, key: GuestKey, port: NetworkPort, known_until: int) -> None:
+    async def _watch(self, key: GuestKey, was_heard: Callable[[], Awaitable[bool]]) -> None:
         instance_id, begun = key.instance_id, self._clock.seconds()
         while instance_id in self._watched:
             try:
-                until = await host.connection.run(
-                    leases.leased_until, port.network, port.mac_address
-                )
+                heard = await was_heard()
             except VMError as error:
                 log.debug("{instance} is not seen: {error}", instance=key, error=str(error))
-                until = known_until
-            if until is None or until > known_until:
+                heard = False
+            if heard:
                 self.forget(instance_id)
                 self.tell(key)
                 return
@@ -87,3 +81,21 @@ class BootWatch:
             done: Deferred[None] = Deferred()
             self._clock.call_later(LOOK_SECONDS, done.callback, None)
             await done
+
+
+def heard_by_lease(
+    host: Host, port: NetworkPort, known_until: int
+) -> Callable[[], Awaitable[bool]]:
+    """Return what tells by a network's leases whether a guest has been heard of.
+
+    Args:
+        host: where it is.
+        port: what it is to be heard of through.
+        known_until: when its lease of an earlier boot ends.
+    """
+
+    async def was_heard() -> bool:
+        until = await host.connection.run(leases.leased_until, port.network, port.mac_address)
+        return until is None or until > known_until
+
+    return was_heard

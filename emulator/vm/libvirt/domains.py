@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
 import attrs
 from twisted.internet.defer import Deferred, DeferredLock
@@ -25,7 +26,7 @@ from emulator.vm.libvirt import blocking_leases as leases
 from emulator.vm.libvirt import disks, names
 from emulator.vm.libvirt.blocking import Conflict, Hypervisor, LibvirtError, Missing, Unsupported
 from emulator.vm.libvirt.blocking_console import blocking_console_path
-from emulator.vm.libvirt.boot_watch import BootWatch
+from emulator.vm.libvirt.boot_watch import BootWatch, heard_by_lease
 from emulator.vm.libvirt.domain import Disk, Domain, LinkPort, NetworkPort, Note, Port
 from emulator.vm.libvirt.domain_xml import (
     NOTE_PREFIX,
@@ -179,10 +180,15 @@ class Domains(VMManager, WaitsForGuests):
         found = await self._find(host, key.instance_id)
         if found is None:
             raise LibvirtError(f"the domain {name} vanished")
-        if watched is not None:
-            self._boots.begin(host, key, *watched)
+        if plugged:
+            self._boots.begin(key, partial(self._was_heard, key))
+        elif watched is not None:
+            self._boots.begin(key, heard_by_lease(host, *watched))
         _tell(found)
         return self.guest_of(found)
+
+    async def _was_heard(self, key: GuestKey) -> bool:
+        return self._ports.was_heard(key)
 
     def guest_of(self, found: Found) -> Guest:
         """Return the guest that a domain is."""
@@ -410,13 +416,17 @@ def blocking_define(
     hypervisor.define(domain_like(template, domain))
 
 
-def blocking_watched(hypervisor: Hypervisor, name: str) -> tuple[NetworkPort, int | None] | None:
-    """Return what a guest will be heard of through, and when its lease of now ends."""
+def blocking_watched(hypervisor: Hypervisor, name: str) -> tuple[NetworkPort, int] | None:
+    """Return what a guest will be heard of through, and when its lease of now ends.
+
+    None: there is no knowing.
+    """
     text = hypervisor.xml(name)
     first = None if text is None else next(ports_of(parse(text)), None)
     if not isinstance(first, NetworkPort):
         return None
-    return first, leases.leased_until(hypervisor, first.network, first.mac_address)
+    until = leases.leased_until(hypervisor, first.network, first.mac_address)
+    return None if until is None else (first, until)
 
 
 def blocking_set_note(hypervisor: Hypervisor, note: Note) -> None:

@@ -35,6 +35,10 @@ class NoPorts(GuestPorts):
         """Refuse."""
         raise VMError(self.reason)
 
+    def was_heard(self, key: GuestKey) -> bool:  # noqa: ARG002 - nobody is listened to
+        """Say no."""
+        return False
+
     async def forget(self, key: GuestKey) -> None:
         """Do nothing: nothing was made."""
 

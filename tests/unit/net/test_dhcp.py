@@ -16,6 +16,7 @@ from emulator.net.dhcp_lease import EVERYBODY, Answer, Lease, lease_of, respond
 from emulator.net.dhcp_message import Reply, Request, read_request, write_reply
 from emulator.net.dhcp_server import DhcpServers
 from emulator.net.port_plan import link_number
+from emulator.vm.interface import GuestKey
 from tests.fakes.client import Client
 from tests.fakes.network import ACCOUNT, new_instance, new_subnet, new_vpc, region_of
 
@@ -265,10 +266,13 @@ def test_only_interfaces_that_are_there_have_leases() -> None:
 def test_a_server_answers_on_guests_links_alone() -> None:
     ec2 = Client()
     lease = leased(ec2)
-    server = DhcpServers(ec2.api.state, reactor=None)
+    heard: list[GuestKey] = []
+    server = DhcpServers(ec2.api.state, reactor=None, hear=heard.append)
     key: Any = (ACCOUNT, ec2.region, "i-11111111111111111")
 
     assert server.respond(key, link_number(0), packet(mac=lease.mac_address)) is not None
+    assert heard == [GuestKey(*key)]
     # Another guest's question, which came by the VPC's network.
     assert server.respond(key, 2, packet(mac=lease.mac_address)) is None
     assert server.respond(key, link_number(1), packet(mac=lease.mac_address)) is None
+    assert len(heard) == 1

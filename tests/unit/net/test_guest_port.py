@@ -156,6 +156,18 @@ def test_a_guest_without_records_is_not_plugged_in(lab: Lab) -> None:
     assert lab.way.arranged == []
 
 
+def test_a_guest_is_heard_of_anew_with_every_start(lab: Lab) -> None:
+    key = lab.key(ONE)
+    lab.connect(ONE)
+    before = lab.ports.was_heard(key)
+    lab.ports.hear(key)
+    after = lab.ports.was_heard(key)
+
+    lab.connect(ONE)
+
+    assert (before, after, lab.ports.was_heard(key)) == (False, True, False)
+
+
 # Visits
 
 

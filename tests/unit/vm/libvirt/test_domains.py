@@ -8,7 +8,16 @@ import attrs
 import pytest
 from twisted.internet.defer import Deferred
 
-from emulator.vm.interface import Guest, GuestKey, GuestObserver, GuestPorts, LaunchSpec, VMError
+from emulator.vm.interface import (
+    INITIALIZING,
+    OK,
+    Guest,
+    GuestKey,
+    GuestObserver,
+    GuestPorts,
+    LaunchSpec,
+    VMError,
+)
 from tests.contracts.vm_manager import SPEC as CONTRACT_SPEC
 
 pytest.importorskip("libvirt", reason="libvirt's binding is missing: tests/lab/parts/90-libvirt")
@@ -43,6 +52,7 @@ class Ports(GuestPorts):
 
     said: list[str] = attrs.field(factory=list)
     failing: str = ""
+    heard: bool = False
 
     def _say(self, what: str) -> None:
         self.said.append(what)
@@ -63,6 +73,9 @@ class Ports(GuestPorts):
     async def connect(self, key: GuestKey) -> str | None:
         self._say("connect")
         return "172.31.0.10"
+
+    def was_heard(self, key: GuestKey) -> bool:
+        return self.heard
 
     async def forget(self, key: GuestKey) -> None:
         self._say("forget")
@@ -639,3 +652,19 @@ def test_hypervisors_are_one_or_one_a_zone(text: str, found: dict[str, str]) -> 
 def test_hypervisors_that_make_no_sense_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="zone"):
         hypervisors(text)
+
+
+def test_a_plugged_guest_initializes_until_it_asks_for_its_address(
+    plugged: LibvirtHost, ports: Ports
+) -> None:
+    assert launch(plugged).health == INITIALIZING
+    plugged.time.advance(5)
+    before = look(plugged)
+    ports.heard = True
+    plugged.time.advance(1)
+    after = look(plugged)
+
+    assert before is not None
+    assert before.health == INITIALIZING
+    assert after is not None
+    assert after.health == OK
