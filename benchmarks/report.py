@@ -316,6 +316,6 @@ error fails the run, and so does a describe that does not hold exactly 1,000 ins
   as `docker stats` tells it, 15 s after that.
 * **Start**: from before the process exists to the end of its first answer, asked every 2 ms;
   the median of {starts} starts (of moto and ministack 3) after one that warms the file
-  cache. The yardstick is
+  cache; every server's modules are compiled, as pip leaves them. The yardstick is
   `python -c "import twisted.web.server"` in the same environment, measured the same way.
 """

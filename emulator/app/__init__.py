@@ -12,7 +12,6 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
+from emulator import __version__
 from emulator.app.init_stages import InitStages, program_runner
 from emulator.app.keys import kept
 from emulator.app.machines import AllMachines, build_machines, enforcement, surroundings
@@ -46,7 +46,7 @@ from emulator.net.ports import API_PORT, DHCP_PORT, DNS_PORT, METADATA_PORT
 from emulator.services.accounts import Accounts
 from emulator.services.call import World
 from emulator.services.dispatch import Dispatcher
-from emulator.services.registry import SERVICES, imports, prepare_common
+from emulator.services.registry import SERVICES, imports, launch_needs, prepare_first
 from emulator.state.store import Region, State
 from emulator.vm import registry
 from emulator.vm.docker.own_container import in_container
@@ -80,8 +80,10 @@ OPEN_AFTER_SECONDS = 3.0
 # takes a second for fifty thousand instances, would find nothing and keep everybody waiting.
 COLLECT_AFTER_ALLOCATIONS = 50_000
 OLD_GENERATION_AFTER = 1_000
-# A start imports only what nearly everybody asks first; the other families follow when
-# whoever was waiting for the start has had an answer.
+# A start imports only what nearly everybody asks first. What a launch needs follows when whoever
+# asks for nothing else has had an answer, or while an engine is asked for its guests; the other
+# families when whoever was waiting for the start is served.
+LAUNCHES_AFTER_SECONDS = 0.03
 FAMILIES_AFTER_SECONDS = 2.0
 WARM_UP_PAUSE_SECONDS = 0.01
 
@@ -252,7 +254,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     from twisted.internet import reactor as installed  # noqa: PLC0415, TID251 - the one place
 
     reactor: Any = installed  # several interfaces at once, which its type does not say
-    prepare_common()
+    prepare_first()
     clock = Clock.starting_at(reactor, datetime.now(UTC))  # noqa: TID251 - where time comes in
     log.begin(sys.stdout, config.level, clock.now)
     chosen = registry.choose(config.ec2_vm_manager, surroundings(config))
@@ -283,10 +285,9 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     stages = InitStages(
         InitScripts(config.init_directory, program_runner(reactor)), opening, clock, background
     )
-    program_version = version("ec2-emulator")
     admin = Admin(
         api,
-        program_version,
+        __version__,
         (chosen.name, chosen.reason),
         clock.now(),
         {
@@ -337,11 +338,12 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
     clock.call_later(OPEN_AFTER_SECONDS, opening.open)
     logger.info(
         "ec2-emulator {version} listens on {addresses}",
-        version=program_version,
+        version=__version__,
         addresses=", ".join(map(str, addresses)),
     )
     _tell(chosen, machines)
-    clock.call_later(FAMILIES_AFTER_SECONDS, _warm_up, clock, imports())
+    clock.call_later(LAUNCHES_AFTER_SECONDS, _in_turns, clock, launch_needs())
+    clock.call_later(FAMILIES_AFTER_SECONDS, _in_turns, clock, imports(), _freeze)
     gc.set_threshold(COLLECT_AFTER_ALLOCATIONS, 20, OLD_GENERATION_AFTER)
     reactor.run()
 
@@ -407,12 +409,19 @@ def _dhcp_servers(state: State, reactor: Any, hear: Callable[[GuestKey], None]) 
     return DhcpServers(state, reactor, hear)
 
 
-def _warm_up(clock: Clock, steps: Iterator[Callable[[], object]]) -> None:
+def _in_turns(
+    clock: Clock, steps: Iterator[Callable[[], object]], then: Callable[[], object] = lambda: None
+) -> None:
     """Do one step of what a start left for later, and the next when others had their turn."""
     for step in steps:
         step()
-        clock.call_later(WARM_UP_PAUSE_SECONDS, _warm_up, clock, steps)
+        clock.call_later(WARM_UP_PAUSE_SECONDS, _in_turns, clock, steps, then)
         return
+    then()
+
+
+def _freeze() -> None:
+    """Leave what is imported by now to no collector."""
     gc.collect()
     gc.freeze()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
+from emulator import __version__
 from emulator.cli import machines
 from emulator.cli.events import add_events, list_events
 from emulator.cli.remote import Command, Remote, fail, remotely, say
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="ec2-emulator", description="Amazon EC2 on your own machine."
     )
-    parser.add_argument("--version", action="version", version=version("ec2-emulator"))
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (command, text) in COMMANDS.items():
         commands.add_parser(name, help=text, description=text).set_defaults(run=command)
@@ -88,7 +88,7 @@ def doctor(config: Config, environ: Mapping[str, str]) -> int:
     """Say what can run here, and why not."""
     from emulator import app  # noqa: PLC0415 - brings Twisted
 
-    say(f"ec2-emulator {version('ec2-emulator')}, Python {sys.version.split()[0]}")
+    say(f"ec2-emulator {__version__}, Python {sys.version.split()[0]}")
     say(f"listens on: {config.gateway_listen}")
     for line in app.examine(config):
         say(line)

@@ -26,17 +26,26 @@ SERVICES: Mapping[str, Mapping[str, Handler]] = {
 
 
 # What nearly everybody asks first; it is ready before the first request comes.
-_COMMON = ("DescribeRegions", "DescribeInstances", "RunInstances")
+_FIRST = ("DescribeRegions", "DescribeInstances")
 
 
-def prepare_common() -> None:
-    """Make ready what must not keep anybody waiting: operations, and the facts of a launch."""
-    for name in _COMMON:
-        _ = ec2.OPERATIONS[name]
-        load("ec2").operation(name)
-    import_module("emulator.services.ec2.vpcs.defaults")
-    instance_types()
-    stock_images(DEFAULT_REGION)
+def prepare_first() -> None:
+    """Make ready what must not keep the first request waiting."""
+    for name in _FIRST:
+        _prepare(name)
+
+
+def launch_needs() -> Iterator[Callable[[], object]]:
+    """Return what makes the first launch ready: the operation, and facts."""
+    yield partial(_prepare, "RunInstances")
+    yield partial(import_module, "emulator.services.ec2.vpcs.defaults")
+    yield instance_types
+    yield partial(stock_images, DEFAULT_REGION)
+
+
+def _prepare(name: str) -> None:
+    _ = ec2.OPERATIONS[name]
+    load("ec2").operation(name)
 
 
 def imports() -> Iterator[Callable[[], object]]:
@@ -47,6 +56,7 @@ def imports() -> Iterator[Callable[[], object]]:
     for package in _LEAVES:
         for found in pkgutil.iter_modules(import_module(package).__path__, f"{package}."):
             yield partial(import_module, found.name)
+    yield partial(import_module, "emulator.state.codec")
     for operations in SERVICES.values():
         if isinstance(operations, Operations):
             for module in operations.modules:

@@ -19,7 +19,6 @@ from emulator.model.vpc import Subnet
 from emulator.net.addresses import give_back, retake
 from emulator.services.ec2.instances.launch_xml import Launched
 from emulator.services.ec2.security.security_groups import DEFAULT
-from emulator.state.codec import CodecError, dump, load
 from emulator.state.store import Region, State
 from emulator.vm.interface import Guest
 
@@ -28,6 +27,8 @@ log = Logger()
 
 def memento(region: Region, launched: Launched) -> str:
     """Return what an instance can be made of again."""
+    from emulator.state.codec import dump  # noqa: PLC0415 - brings cattrs, which no start needs
+
     instance = launched.instance
     reservation = region[Reservation][instance.reservation_id]
     return dump([reservation, instance, *launched.interfaces, *launched.volumes])
@@ -48,6 +49,8 @@ def restore(state: State, guest: Guest, manager: str) -> tuple[Region, Instance]
     key = guest.key
     if key is None:
         return None
+    from emulator.state.codec import CodecError, load  # noqa: PLC0415 - as above
+
     region = state.region(key.account, key.region)
     try:
         (instance,) = load(guest.memento, [Instance])
