@@ -65,7 +65,9 @@ COPY --from=guest-tools /guest-tools /opt/ec2-emulator/lib/ec2-emulator/guest-to
 COPY entrypoint.sh scripts/awslocal /usr/local/bin/
 # What was taken out is not missed.
 RUN /opt/ec2-emulator/bin/python3 -B -c 'import libvirt; \
-    libvirt.open("test:///default").lookupByName("test").XMLDesc()' \
+    libvirt.open("test:///default").lookupByName("test").XMLDesc(); \
+    from emulator.vm.libvirt.blocking_console import as_jpeg; \
+    assert as_jpeg(b"P6 1 1 255 abc").startswith(b"\xff\xd8")' \
  && /opt/ec2-emulator/bin/aws --version \
  && tini --version && nft --version && ip -V
 ARG VERSION=0
