@@ -21,7 +21,7 @@ from emulator.model.instance_event import (
     SPOT_INTERRUPTION,
     InstanceEvent,
 )
-from emulator.wire.message import HttpRequest, HttpResponse
+from emulator.wire.message import HttpRequest, HttpResponse, json_response
 
 Page = Mapping[str, Callable[[HttpRequest], HttpResponse]]
 """For each method, who answers."""
@@ -34,7 +34,7 @@ def pages(events: Events, identity: Identity) -> Mapping[str, Page]:
     """Return pages by their path below ``/_localstack/``."""
 
     def listed(_: HttpRequest) -> HttpResponse:
-        return _json(200, {"events": [_shown(event) for event in events.listed()]})
+        return json_response(200, {"events": [_shown(event) for event in events.listed()]})
 
     def made(request: HttpRequest) -> HttpResponse:
         return _attempted(201, lambda: _make(events, _body(request)))
@@ -105,9 +105,9 @@ def _asked_id(request: HttpRequest) -> str:
 
 def _attempted(status: int, attempt: Callable[[], InstanceEvent]) -> HttpResponse:
     try:
-        return _json(status, _shown(attempt()))
+        return json_response(status, _shown(attempt()))
     except ValueError as error:
-        return _json(400, {"error": str(error)})
+        return json_response(400, {"error": str(error)})
 
 
 def _shown(event: InstanceEvent) -> dict[str, str]:
@@ -120,9 +120,3 @@ def _shown(event: InstanceEvent) -> dict[str, str]:
         "noticed_at": moment(event.noticed_at),
         "not_before": moment(event.not_before),
     }
-
-
-def _json(status: int, value: Any) -> HttpResponse:
-    return HttpResponse(
-        status, (json.dumps(value).encode(),), (("Content-Type", "application/json"),)
-    )

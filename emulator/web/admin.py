@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 
 from emulator.services.registry import SERVICES as IMPLEMENTED
 from emulator.web.api import Api
-from emulator.wire.message import HttpRequest, HttpResponse
+from emulator.wire.message import HttpRequest, HttpResponse, json_response
 from emulator.wire.service import SERVICES
 
 PREFIX = "/_localstack/"
 EDITION = "ec2-emulator"
 
 Page: TypeAlias = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
-
-
-def _json(status: int, value: Any, *extra: tuple[str, str]) -> HttpResponse:
-    return HttpResponse(
-        status, (json.dumps(value).encode(),), (("Content-Type", "application/json"), *extra)
-    )
 
 
 @attrs.define(eq=False)
@@ -68,24 +61,26 @@ class Admin:
         """Answer one request under the prefix."""
         page = self._pages.get(request.path.removeprefix(PREFIX).rstrip("/"))
         if page is None:
-            return _json(404, {"error": f"there is nothing at {request.path}"})
+            return json_response(404, {"error": f"there is nothing at {request.path}"})
         act = page.get(request.method)
         if act is None:
             allowed = ", ".join(page)
-            return _json(405, {"error": f"use {allowed}"}, ("Allow", allowed))
+            return json_response(405, {"error": f"use {allowed}"}, ("Allow", allowed))
         return act(request)
 
     def health(self, _: HttpRequest) -> HttpResponse:
         """Say which services answer."""
         services = {name: "running" if name in IMPLEMENTED else "disabled" for name in SERVICES}
-        return _json(200, {"services": services, "edition": EDITION, "version": self.version})
+        return json_response(
+            200, {"services": services, "edition": EDITION, "version": self.version}
+        )
 
     def info(self, _: HttpRequest) -> HttpResponse:
         """Say what this emulator is and what is behind its instances."""
         clock = self.api.world.clock
         name, reason = self.manager
         uptime_seconds = (clock.now() - self.started_at).total_seconds()
-        return _json(
+        return json_response(
             200,
             {
                 "version": self.version,
@@ -112,4 +107,4 @@ class Admin:
     def reset(self, _: HttpRequest) -> HttpResponse:
         """Forget every record."""
         self.api.reset()
-        return _json(200, {"status": "reset"})
+        return json_response(200, {"status": "reset"})

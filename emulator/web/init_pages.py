@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
 
 from emulator.core.init_scripts import InitScripts, Script, Stage
 from emulator.web.admin import Page
-from emulator.wire.message import HttpRequest, HttpResponse
+from emulator.wire.message import HttpRequest, HttpResponse, json_response
 
 
 def init_pages(scripts: InitScripts) -> Mapping[str, Mapping[str, Page]]:
@@ -17,10 +15,12 @@ def init_pages(scripts: InitScripts) -> Mapping[str, Mapping[str, Page]]:
 
     def every(_: HttpRequest) -> HttpResponse:
         completed = {stage.value: done for stage, done in scripts.completed.items()}
-        return _json({"completed": completed, "scripts": _shown(scripts.scripts)})
+        return json_response(200, {"completed": completed, "scripts": _shown(scripts.scripts)})
 
     def one(stage: Stage, _: HttpRequest) -> HttpResponse:
-        return _json({"completed": scripts.completed[stage], "scripts": _shown(scripts.of(stage))})
+        return json_response(
+            200, {"completed": scripts.completed[stage], "scripts": _shown(scripts.of(stage))}
+        )
 
     pages: dict[str, Mapping[str, Page]] = {"init": {"GET": every, "HEAD": every}}
     for stage in Stage:
@@ -35,7 +35,3 @@ def _shown(scripts: Iterable[Script]) -> list[dict[str, str]]:
         {"stage": script.stage, "name": script.path.name, "state": script.state}
         for script in scripts
     ]
-
-
-def _json(value: Any) -> HttpResponse:
-    return HttpResponse(200, (json.dumps(value).encode(),), (("Content-Type", "application/json"),))

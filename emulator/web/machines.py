@@ -18,16 +18,10 @@ from emulator.vm.interface import FollowsGuests, Guest, ReadsConsole, VMError
 from emulator.vm.managers import KnownImage
 from emulator.web.admin import Page
 from emulator.web.api import Api
-from emulator.wire.message import HttpRequest, HttpResponse
+from emulator.wire.message import HttpRequest, HttpResponse, json_response
 
 SSH_PORT = "22/tcp"
 MAX_CONSOLE_BYTES = 64 * 1024
-
-
-def _json(status: int, value: Any) -> HttpResponse:
-    return HttpResponse(
-        status, (json.dumps(value).encode(),), (("Content-Type", "application/json"),)
-    )
 
 
 class KnownImages(Protocol):
@@ -67,8 +61,8 @@ class MachinePages:
             except VMError as error:
                 errors[manager.name] = str(error)
         if errors and len(errors) == len(managers.all):
-            return _json(503, {"error": "; ".join(errors.values())})
-        return _json(
+            return json_response(503, {"error": "; ".join(errors.values())})
+        return json_response(
             200,
             {
                 "instances": [
@@ -82,7 +76,7 @@ class MachinePages:
     def images(self, _: HttpRequest) -> HttpResponse:
         """List the images that the VM managers have."""
         known = () if self._images is None else self._images.known
-        return _json(
+        return json_response(
             200,
             {
                 "images": [
@@ -103,15 +97,15 @@ class MachinePages:
         wanted = parse_qs(request.query).get("id", [""])[0]
         found = next((instance for _, instance in self._all() if instance.id == wanted), None)
         if found is None:
-            return _json(404, {"error": f"there is no instance {wanted[:64]}"})
+            return json_response(404, {"error": f"there is no instance {wanted[:64]}"})
         manager = self._api.world.machines.of(found)
         if not isinstance(manager, ReadsConsole):
-            return _json(400, {"error": "the VM manager keeps no console output"})
+            return json_response(400, {"error": "the VM manager keeps no console output"})
         try:
             text = await manager.console_output(wanted, MAX_CONSOLE_BYTES)
         except VMError as error:
-            return _json(503, {"error": str(error)})
-        return _json(200, {"output": text.decode(errors="replace")})
+            return json_response(503, {"error": str(error)})
+        return json_response(200, {"output": text.decode(errors="replace")})
 
     async def ssh_key(self, request: HttpRequest) -> HttpResponse:
         """Let a key log in for a minute: ``{"InstanceId", "PublicKey", "User"}``."""
@@ -119,7 +113,9 @@ class MachinePages:
             given = json.loads(request.body)
             wanted, key, user = given["InstanceId"], given["PublicKey"], given.get("User", "root")
         except (ValueError, KeyError, TypeError, AttributeError):
-            return _json(400, {"error": "the body is to be JSON with InstanceId and PublicKey"})
+            return json_response(
+                400, {"error": "the body is to be JSON with InstanceId and PublicKey"}
+            )
         for _, instance in self._all():
             if instance.id == wanted and instance.state == "running":
                 from emulator.services.ec2.instances.temporary_keys import (  # noqa: PLC0415 - a start needs none of it
@@ -129,9 +125,9 @@ class MachinePages:
                 try:
                     await send_key(self._api.world, instance, str(user), str(key))
                 except AwsError as error:
-                    return _json(400, {"error": error.message})
-                return _json(200, {"Success": True})
-        return _json(404, {"error": f"no instance {str(wanted)[:64]} is running"})
+                    return json_response(400, {"error": error.message})
+                return json_response(200, {"Success": True})
+        return json_response(404, {"error": f"no instance {str(wanted)[:64]} is running"})
 
     def _all(self) -> list[tuple[Region, Instance]]:
         return [

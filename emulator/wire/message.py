@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -46,3 +48,9 @@ class HttpResponse:
     headers: Sequence[tuple[str, str]] = ()
     log_name: str = ""
     hop_limit: int | None = None
+
+
+def json_response(status: int, value: Any, *headers: tuple[str, str]) -> HttpResponse:
+    """Return an answer that is JSON, with these headers besides its type."""
+    body = json.dumps(value).encode()
+    return HttpResponse(status, (body,), (("Content-Type", "application/json"), *headers))
