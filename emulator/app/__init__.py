@@ -299,6 +299,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         in_container=in_container(),
         live_ports=(machines.live_ports.are_forwarded, machines.live_ports.reason),
         managers=machines.ready,
+        facts=machines.facts,
     )
     lines = log.RequestLines(sys.stdout, clock.call_later, clock.epoch_seconds)
 

@@ -80,4 +80,5 @@ def libvirt_machines(
         live_ports=LIVE_PORTS,
         pools=tuple(pools),
         hear_dhcp=plugged.hear,
+        facts=lambda: {"hypervisors": manager.hosts.facts()},
     )

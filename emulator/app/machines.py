@@ -70,6 +70,7 @@ class Machines:
         enforcement: whether packets are filtered as security groups say.
         live_ports: whether ports of this machine follow groups.
         pools: further threads of the manager's own.
+        facts: returns what is to be told of the manager, by name.
         hear_dhcp: is told of guests that ask the emulator for their addresses; None: none do.
     """
 
@@ -80,6 +81,7 @@ class Machines:
     command_pool: ThreadPool | None = None
     live_ports: LivePorts = LivePorts()
     pools: Sequence[ThreadPool] = ()
+    facts: Callable[[], Mapping[str, object]] = dict
     hear_dhcp: Callable[[GuestKey], None] | None = None
 
     def start_threads(self) -> None:
@@ -124,6 +126,10 @@ class AllMachines:
     def ready(self) -> Mapping[str, bool]:
         """Return, by each manager's name, whether it has told of its guests and images."""
         return {manager.name: manager.name not in self._awaited for manager in self.managers.all}
+
+    def facts(self) -> Mapping[str, object]:
+        """Return what is to be told of the managers, by name."""
+        return {name: fact for one in self.each for name, fact in one.facts().items()}
 
     @property
     def namespaces(self) -> Sequence[InstanceNamespaces]:

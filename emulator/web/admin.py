@@ -33,6 +33,7 @@ class Admin:
             answers.
         enforcement: whether packets are filtered as networks say, and why or why not.
         in_container: whether the program itself is in a container.
+        facts: returns what managers want to be told of them, by name.
         managers: returns each VM manager's name, and whether it has told of its guests and images.
         live_ports: whether ports that groups open later are opened on this machine, and why or
             why not.
@@ -47,6 +48,7 @@ class Admin:
     in_container: bool = False
     live_ports: tuple[bool, str] = (False, "instances have no machines")
     managers: Callable[[], Mapping[str, bool]] = dict
+    facts: Callable[[], Mapping[str, object]] = dict
     _pages: Mapping[str, Mapping[str, Page]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -101,6 +103,7 @@ class Admin:
                     "forwarded": self.live_ports[0],
                     "reason": self.live_ports[1],
                 },
+                **self.facts(),
             },
         )
 

@@ -101,6 +101,18 @@ class Hosts:
     all: Sequence[Host]
     _holders: dict[str, tuple[Host, GuestKey]] = attrs.field(factory=dict, init=False)
 
+    def facts(self) -> Sequence[Mapping[str, str]]:
+        """Return what can be told of each: where it is, and how guests run there."""
+        return [
+            {
+                "zone": host.zone or "all",
+                "uri": host.place.uri,
+                "pool": host.place.pool,
+                "acceleration": host.acceleration or "not known yet",
+            }
+            for host in self.all
+        ]
+
     def for_zone(self, zone: str) -> Host:
         """Return the hypervisor for new instances of a zone.
 

@@ -49,6 +49,16 @@ def reason(cloud: VmCloud, instance_id: str) -> str:
     return str(cloud.instance(instance_id)["StateReason"]["Code"])
 
 
+def test_it_is_told_how_guests_run(quick: VmCloud) -> None:
+    def told() -> Any:
+        return quick.page("/_localstack/info")["hypervisors"]
+
+    (fact,) = until(told, lambda facts: facts[0]["acceleration"] != "not known yet")
+
+    assert (fact["uri"], fact["zone"]) == ("qemu:///system", "all")
+    assert "KVM" in fact["acceleration"]
+
+
 # What guests do
 
 
@@ -217,6 +227,25 @@ def test_two_emulators_leave_each_others_guests_alone(
 
 
 # Settings
+
+
+def test_guests_on_a_network_of_libvirts_have_an_address_and_no_metadata_service(
+    hypervisor: Hypervisor, amis: Mapping[str, str]
+) -> None:
+    cloud = VmCloud(hypervisor, EC2_LIBVIRT_NETWORK="default", EC2_LIBVIRT_STOP_SECONDS="1")
+    try:
+        instance_id = cloud.run(amis["idle"])
+        address = cloud.instance(instance_id)["PublicIpAddress"]
+        cloud.logged(f"Instance {instance_id} will be accessible via SSH at: {address}:22")
+        assert f"ip='{address}'" in hypervisor("net-dumpxml", "default")
+        assert "ec2-emulator-no-metadata" in hypervisor("dumpxml", instance_id)
+        info = cloud.page("/_localstack/info")
+        assert info["network_enforcement"]["enforced"] is False
+        assert "EC2_LIBVIRT_NETWORK=default" in info["network_enforcement"]["reason"]
+        cloud.close()
+        assert f"ip='{address}'" not in hypervisor("net-dumpxml", "default")
+    finally:
+        cloud.discard()
 
 
 def test_a_domain_is_made_like_another_one(

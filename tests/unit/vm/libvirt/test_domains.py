@@ -622,6 +622,13 @@ def test_a_guest_is_found_wherever_it_is(two: LibvirtHost) -> None:
     assert two.result_of(two.manager.describe()) == []
 
 
+def test_it_is_told_how_guests_run_on_each_hypervisor(two: LibvirtHost) -> None:
+    launch(two, attrs.evolve(SPEC, zone="us-east-1b"))
+    told = {fact["zone"]: fact["acceleration"] for fact in two.manager.hosts.facts()}
+
+    assert told == {"us-east-1a": "not known yet", "us-east-1b": "test"}
+
+
 def test_a_zone_without_a_hypervisor_launches_nothing(two: LibvirtHost) -> None:
     with pytest.raises(VMError, match="us-east-1c"):
         launch(two, attrs.evolve(SPEC, zone="us-east-1c"))
