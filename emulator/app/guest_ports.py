@@ -16,12 +16,14 @@ from emulator.core.background import Background
 from emulator.core.clock import Clock
 from emulator.core.threads import NoThreads, Threads
 from emulator.net.enforce import Enforcement
+from emulator.net.flow_logs import FlowLogs
 from emulator.net.guest_port import VpcPorts
 from emulator.net.guest_way import GuestWay
 from emulator.net.kernel_routes import routed
 from emulator.net.namespace import InstanceNamespaces
 from emulator.net.port_plan import bridge_name
 from emulator.net.truth import Truth
+from emulator.services.ec2.vpcs.subnets import zone_id
 from emulator.state.store import State
 from emulator.vm.interface import GuestKey, GuestPorts
 from emulator.vm.libvirt.host import hypervisors
@@ -131,7 +133,10 @@ def guest_ports(
         subnets=config.ec2_network_enforcement == "full",
         filters=truth.is_enforced,
     )
-    namespaces = InstanceNamespaces(state, way, filters)
+    flows = FlowLogs(
+        state, way, clock, background, threads, config.emulator_data_dir / "flow-logs", zone_id
+    )
+    namespaces = InstanceNamespaces(state, way, filters, flows if truth.is_enforced else None)
     ports = VpcPorts(state, way, namespaces, config.emulator_namespace)
 
     def join(manager: LibvirtManager) -> None:

@@ -21,6 +21,8 @@ from emulator.core.process import CommandFailed, run_blocking
 from emulator.core.threads import Threads
 from emulator.net import port_plan
 from emulator.net.dhcp_server import open_socket
+from emulator.net.flow_logs import CountsFlows
+from emulator.net.flow_visit import FlowVisit, perform_flows
 from emulator.net.namespace import DirectWay, Way, apart
 from emulator.net.port_plan import Inside, Port, Setting
 from emulator.net.visit import Visit, load_filter, perform
@@ -34,7 +36,7 @@ _CLONE_NEWNET = 0x40000000
 
 
 @attrs.define(eq=False)
-class GuestWay(Way):
+class GuestWay(Way, CountsFlows):
     """Enters by ``setns``, as root on the hypervisor's own machine.
 
     What other ways call a container is a network namespace's name here.
@@ -57,6 +59,8 @@ class GuestWay(Way):
 
     def obstacle(self) -> str | None:
         """Return what is missing: links are tried in a namespace made for this alone."""
+        if self._distance is None and os.geteuid() != 0:
+            return "only root may join instances with their VPCs"
         return self._distance or self._direct.obstacle() or blocking_link_trial()
 
     def filter_obstacle(self) -> str | None:
@@ -85,6 +89,10 @@ class GuestWay(Way):
                         _close(opened)
                         raise
         return opened
+
+    async def visit_flows(self, container: str, pid: int, visit: FlowVisit) -> str:  # noqa: ARG002 - as above
+        """Visit in a thread, likewise."""
+        return await self._threads.run(_blocking_flows, container, visit)
 
     def can_run_inside(self) -> bool:
         """Say no: a guest's files are its own."""
@@ -167,6 +175,13 @@ def _blocking_visit(name: str, visit: Visit) -> list[socket.socket]:
     return _translated(lambda: _visit(name, visit), f"the network namespace {name}")
 
 
+def _blocking_flows(name: str, visit: FlowVisit) -> str:
+    return _translated(
+        lambda: apart(lambda: enter_named(name), lambda: perform_flows(visit)),
+        f"the network namespace {name}",
+    )
+
+
 def _visit(name: str, visit: Visit) -> list[socket.socket]:
     owner = port_plan.owner_of(name)
     assert owner is not None, name
@@ -235,8 +250,12 @@ def _arrange_within(port: Port) -> None:
     _run_batch(port_plan.rule_commands(inside))
     _run_batch(port_plan.vpc_commands(port, inside, os.getpid()))
     _make_links(port.namespace, port.key.instance_id, (0,), inside)
-    if port.reached_at is not None:
-        load_filter(port_plan.address_script(port))
+    try:
+        load_filter(port_plan.silent_script() + port_plan.address_script(port))
+    except CommandFailed:
+        # Where nftables is missing, nothing is filtered either; but addresses have to be right.
+        if port.reached_at is not None:
+            raise
 
 
 def _own_link(link: str) -> None:

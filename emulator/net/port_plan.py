@@ -37,6 +37,7 @@ _ROUTER_MAC = "0e:ec:02:00:00:01"
 _GUEST_TABLE, _LOCAL_TABLE = 1000, 1001
 _FIRST_DHCP_RULE, _GUEST_RULE, _KERNEL_RULE = 100, 200, 300
 _ADDRESS_TABLE = "ip ec2_emulator_address"
+_SILENT_TABLE = "inet ec2_emulator_silent"
 _LONGEST_NAME = 15  # IFNAMSIZ, without its zero
 
 
@@ -261,6 +262,23 @@ def host_commands(port: Port) -> list[str]:
 def link_up_commands(namespace: str, instance_id: str, device_index: int) -> list[str]:
     """Return the commands for the machine's end of a guest's link."""
     return [f"link set {guest_link(namespace, instance_id, device_index)} up"]
+
+
+def silent_script() -> str:
+    """Return the nft script by which a namespace says nothing of its own to the VPC.
+
+    A router would tell that a guest does not answer, which on EC2 nobody does.
+    """
+    return f"""table {_SILENT_TABLE}
+delete table {_SILENT_TABLE}
+table {_SILENT_TABLE} {{
+  chain said {{
+    type filter hook output priority 0; policy drop;
+    oifname "lo" accept
+    oifname "guest*" accept
+  }}
+}}
+"""
 
 
 def address_script(port: Port) -> str:

@@ -148,10 +148,12 @@ class Inmate:
     def devices(self) -> list[str]:
         return [name for _, name in self.place.do(socket.if_nameindex)]
 
-    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
+    def get(
+        self, path: str, method: str = "GET", place: Place | None = None, **headers: str
+    ) -> tuple[int, str]:
         """Ask the metadata service."""
         head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-        with self.place.socket(socket.SOCK_STREAM) as stream:
+        with (place or self.place).socket(socket.SOCK_STREAM) as stream:
             stream.settimeout(5)
             stream.connect(("169.254.169.254", 80))
             request = f"{method} {path} HTTP/1.1\r\nHost: -\r\nConnection: close\r\n{head}\r\n"
@@ -185,16 +187,17 @@ def links() -> list[str]:
     return [each["ifname"] for each in found if f"/{NAMESPACE}" in each.get("ifalias", "")]
 
 
-def namespaces() -> list[str]:
+def namespaces(*, mine: bool = False) -> list[str]:
     return [
         path.name
         for path in Path("/run/netns").glob("*")
         if path.name.startswith((f"ec2-emulator.{NAMESPACE}.", "guest-i-"))
+        and (mine or not path.name.endswith("-1"))
     ]
 
 
 def clean() -> None:
-    for name in namespaces():
+    for name in namespaces(mine=True):
         subprocess.run(("ip", "netns", "delete", name), check=False)
     for name in links():
         if shutil.which("iptables"):
@@ -282,16 +285,49 @@ def test_each_guest_has_its_own_metadata(guests: tuple[Inmate, Inmate]) -> None:
         assert guest.metadata("mac") == guest.mac
 
 
-def test_metadata_answer_only_who_is_as_near_as_they_may_be(
-    net: Net, guests: tuple[Inmate, Inmate]
-) -> None:
-    """A token's hop limit is the answer's TTL: one hop further, in a container, is too far."""
-    net.ec2.modify_instance_metadata_options(
-        InstanceId=guests[0].instance_id, HttpTokens="required", HttpPutResponseHopLimit=1
-    )
+def a_place_behind(guest: Inmate) -> Place:
+    """Return a container's place in a guest, one hop further from the metadata service."""
+    name, inside = f"{guest.name}-1", f"ip netns exec {guest.name}"
+    for command in (
+        f"ip netns add {name}",
+        f"ip -n {guest.name} link add inner0 type veth peer name eth0 netns {name}",
+        f"ip -n {guest.name} address add 192.0.2.1/24 dev inner0",
+        f"ip -n {guest.name} link set inner0 up",
+        f"ip -n {name} address add 192.0.2.2/24 dev eth0",
+        f"ip -n {name} link set eth0 up",
+        f"ip -n {name} route add default via 192.0.2.1",
+        f"{inside} sysctl -qw net.ipv4.ip_forward=1",
+        f"{inside} nft add table ip nat",
+        f"{inside} nft add chain ip nat out {{ type nat hook postrouting priority 100 ; }}",
+        f"{inside} nft add rule ip nat out oifname ens0 masquerade",
+    ):
+        subprocess.run(command.split(), check=True)
+    return Place(name)
 
-    assert guests[0].metadata("instance-id") == guests[0].instance_id
-    assert guests[0].get("/latest/meta-data/")[0] == 401
+
+def test_metadata_reach_containers_in_a_guest_only_where_hops_are_allowed(net: Net) -> None:
+    guest = net.run(net.subnet_id)
+    place = a_place_behind(guest)
+
+    def token() -> bool:
+        try:
+            answer = guest.get(
+                "/latest/api/token", "PUT", place, X_aws_ec2_metadata_token_ttl_seconds="60"
+            )
+        except TimeoutError:
+            return False
+        return answer[0] == 200
+
+    def allow(hops: int) -> None:
+        net.ec2.modify_instance_metadata_options(
+            InstanceId=guest.instance_id, HttpTokens="required", HttpPutResponseHopLimit=hops
+        )
+
+    allow(1)
+    assert guest.metadata("instance-id") == guest.instance_id
+    assert not token()
+    allow(2)
+    assert token()
 
 
 @pytest.mark.parametrize("server", ["10.237.0.2", "169.254.169.253"])
@@ -391,6 +427,16 @@ def test_equal_ranges_stay_apart(net: Net) -> None:
         assert here.place.tcp("10.235.1.1")
         assert HERE.tcp("10.235.1.2")
     assert here.metadata("local-ipv4") == here.private_ip
+
+
+def test_nobody_is_told_that_a_guest_does_not_answer(net: Net, guests: Any) -> None:
+    guest = net.run(net.subnet_id, net.group(IpProtocol="-1", IpRanges=[{"CidrIp": "0.0.0.0/0"}]))
+    subprocess.run(("ip", "-n", guest.name, "link", "set", "ens0", "down"), check=True)
+
+    with guests[0].place.socket(socket.SOCK_STREAM) as stream:
+        stream.settimeout(5)
+        with pytest.raises(TimeoutError):
+            stream.connect((guest.private_ip, 8000))
 
 
 def test_a_guest_cannot_pretend_to_be_another(net: Net, guests: tuple[Inmate, Inmate]) -> None:

@@ -145,6 +145,14 @@ def test_a_guest_with_another_address_here_is_changed_on_the_way() -> None:
     assert 'oifname "eth0" ip saddr 10.9.1.4 ip daddr 172.24.0.0/20 snat to 172.24.0.2' in script
 
 
+def test_a_namespace_speaks_with_nobody_but_its_guest() -> None:
+    script = port_plan.silent_script()
+
+    assert "hook output priority 0; policy drop;" in script
+    assert script.count("accept") == 2
+    assert 'oifname "guest*" accept' in script
+
+
 def test_a_link_tells_the_next_run_its_guest_s_address() -> None:
     port = attrs.evolve(PORT, reached_at="172.24.0.2/20")
 
