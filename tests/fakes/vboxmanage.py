@@ -95,6 +95,10 @@ OPTIONS: Mapping[str, Grammar] = {
         "cpus": r"[1-9][0-9]*",
         "memory": r"[1-9][0-9]*",
         "ioapic": ON_OFF,
+        "rtc-use-utc": ON_OFF,
+        "graphicscontroller": r"none|vboxvga|vmsvga|vboxsvga",
+        "vram": r"[1-9][0-9]*",
+        "boot1": r"none|floppy|dvd|disk|net",
         "uart1": (r"0x[0-9A-F]+", NUMBER),
         "uart-mode1": (r"file", PATH),
         **NICS,
@@ -143,7 +147,7 @@ WORDS: Mapping[str, tuple[int, int]] = {
     "storagectl": (1, 1),
     "storageattach": (1, 1),
     "createmedium": (0, 1),
-    "clonemedium": (3, 3),
+    "clonemedium": (2, 3),
     "modifymedium": (2, 2),
     "closemedium": (2, 2),
     "showmediuminfo": (2, 2),
@@ -417,10 +421,15 @@ class Commands:
                 if slot is not None:
                     key = quoted(f"{name}-ImageUUID-{port}-0")
                     values.append((key, quoted(slot["medium"])))
+        for number in range(1, 9):
+            kind = machine["options"].get(f"nic{number}", "nat" if number == 1 else "none")
+            values.append((f"nic{number}", quoted(kind)))
+            if number == 1:
+                for place, rule in enumerate(machine["forwardings"].values()):
+                    values.append((f"Forwarding({place})", quoted(rule)))
         for key, value in machine["options"].items():
-            values.append((key.replace("-", ""), quoted(value)))
-        for number, rule in enumerate(machine["forwardings"].values()):
-            values.append((f"Forwarding({number})", quoted(rule)))
+            if not key.startswith("nic"):
+                values.append((key.replace("-", ""), quoted(value)))
         values.append(("VideoMode", '"720,400,0"@0,0 1'))
         values.append(("description", quoted('Several\nlines, a "quote" and a \\')))
         for number, snapshot in enumerate(machine["snapshots"]):
@@ -717,8 +726,10 @@ class Commands:
         return f"Medium created. UUID: {medium['uuid']}\n"
 
     def do_clonemedium(self, words: list[str], _: Any) -> str:
-        kind, source, target = words
-        medium = self.medium(source, kind)
+        source, target = words[:2]
+        if words[2:] not in ([], ["disk"]):
+            raise syntax(f"Invalid parameter '{words[2]}'")
+        medium = self.medium(source, "disk")
         self.check_writable(medium)
         clone = self.new_disk(target, medium["capacity"])
         # What a disk holds is told by who it was copied from.

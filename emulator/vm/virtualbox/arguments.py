@@ -153,6 +153,11 @@ def modify(name: str, *options: Sequence[str]) -> Arguments:
     return ["modifyvm", name, *(word for each in options for word in each)]
 
 
+def plain_hardware() -> Arguments:
+    """Give a machine what Linux expects: a clock of UTC, a display, and to boot from its disk."""
+    return ["--rtc-use-utc=on", "--graphicscontroller=vmsvga", "--vram=16", "--boot1=disk"]
+
+
 def size(processors: int, memory_mib: int) -> Arguments:
     """Give a machine processors and memory."""
     return [f"--cpus={processors}", f"--memory={memory_mib}", "--ioapic=on"]
@@ -274,7 +279,8 @@ def create_disk(file: Path, size_mib: int) -> Arguments:
 
 def copy_disk(source: str, target: Path) -> Arguments:
     """Copy a disk, by its file or its UUID, whole."""
-    return ["clonemedium", "disk", source, str(target), "--format=VDI"]
+    # A disk is what is meant unless it is said; where that word stands differs among versions.
+    return ["clonemedium", source, str(target), "--format=VDI"]
 
 
 def grow_disk(medium: str, size_mib: int) -> Arguments:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, FirstError, gatherResults
 from twisted.logger import Logger
 
 from emulator.core.clock import Clock
+from emulator.core.locks import KeyedLocks
 from emulator.core.threads import Threads
 from emulator.vm.interface import Guest, GuestDisk, GuestKey, LaunchSpec, VMError, VMManager
 from emulator.vm.seed.first_boot import documents
@@ -26,6 +27,8 @@ log = Logger(namespace="emulator.vm.virtualbox")
 # Where clients reach a guest: only at the forwarded ports of the machine that runs it.
 ADDRESS = "127.0.0.1"
 LOOK_EVERY_SECONDS = 1.0
+# How long a new guest may take from the choice of its ports to its start.
+PROMISED_SECONDS = 120.0
 _MIB_A_GIB = 1024
 _FIRST_FREE_PORT = 1
 
@@ -98,6 +101,8 @@ class Guests(VMManager):
     launching: set[str] = attrs.field(factory=set, init=False)
     seen: dict[str, Seen] = attrs.field(factory=dict, init=False)
     _looks: int = attrs.field(default=0, init=False)
+    _cloning: KeyedLocks = attrs.field(factory=KeyedLocks, init=False)
+    _promised: set[int] = attrs.field(factory=set, init=False)
 
     # Making
 
@@ -142,7 +147,9 @@ class Guests(VMManager):
         seed = documents(spec, network=networking.network_config(spec), has_metadata=False)
         await self._threads.run(files.blocking_prepare, self._places, name, seed)
         clone = arguments.clone_linked(image_id, names.BASE_SNAPSHOT, name, self._places.machines)
-        await run(clone, LONG_SECONDS)
+        # VirtualBox locks what is cloned; whoever waits for that here does not have to give up.
+        async with self._cloning(image_id):
+            await run(clone, LONG_SECONDS)
         machine = await self._found(name)
         await run(arguments.modify(name, *await self._settings(machine, spec)))
         await self._grow_root(machine, spec)
@@ -159,8 +166,7 @@ class Guests(VMManager):
         name, network = spec.instance_id, None
         if spec.network is not None:
             network = networking.vpc_network(self._namespace, spec.network.vpc_id)
-        wanted = networking.wanted_ports(spec)
-        free = await self._threads.run(files.blocking_free_ports, wanted)
+        free = await self._free_ports(networking.wanted_ports(spec))
         return [
             arguments.size(min(spec.vcpus, self._processors), spec.memory_mib),
             arguments.console(self._places.console(name)),
@@ -170,6 +176,17 @@ class Guests(VMManager):
             *(arguments.stop_forwarding(rule.name) for rule in machine.forwardings),
             *(arguments.forward(port, host_port) for port, host_port in free.items()),
         ]
+
+    async def _free_ports(self, wanted: Sequence[str]) -> Mapping[str, int]:
+        """Return free ports of this machine, and promise them to nobody else for a while."""
+        while True:
+            free = await self._threads.run(files.blocking_free_ports, wanted)
+            ports = set(free.values())
+            if not ports & self._promised:
+                self._promised |= ports
+                # By then the guest is up and has them, or is not and needs none.
+                self._clock.call_later(PROMISED_SECONDS, self._promised.difference_update, ports)
+                return free
 
     async def _grow_root(self, machine: Machine, spec: LaunchSpec) -> None:
         """Make the first disk as large as was asked for; cloud-init grows what is on it."""
@@ -222,7 +239,7 @@ class Guests(VMManager):
         taken = await self._threads.run(files.blocking_taken, forwarded)
         if not taken:
             return
-        free = await self._threads.run(files.blocking_free_ports, taken)
+        free = await self._free_ports(taken)
         await self._command.run(
             arguments.modify(
                 machine.name,

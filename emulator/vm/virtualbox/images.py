@@ -170,6 +170,7 @@ class Images(Bases):
         run, folder = self._command.run, self._places.machines
         os_type = "Linux_arm64" if self._architecture == "arm64" else "Linux_64"
         await run(arguments.create_machine(making, folder, os_type))
+        await run(arguments.modify(making, arguments.plain_hardware()))
         await run(arguments.add_controller(making, arguments.SATA_CONTROLLER))
         disk = folder / making / f"{file.stem}.vdi"
         await run(arguments.copy_disk(str(file), disk), LONG_SECONDS)

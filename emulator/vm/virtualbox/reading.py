@@ -21,6 +21,7 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _CAPACITY = re.compile(r"^Capacity:\s+([0-9]+)\s+MBytes", re.MULTILINE)
 _SLOT = re.compile(r"(?P<kind>|-ImageUUID)-(?P<port>[0-9]+)-(?P<device>[0-9]+)")
 _RULE = re.compile(r"Forwarding\([0-9]+\)")
+_ADAPTER = re.compile(r"nic([0-9]+)")
 _AHCI = "IntelAhci"
 # In its words: it is up, or on its way there.
 UP = frozenset(
@@ -93,23 +94,44 @@ def _plain(text: str) -> str:
     return _ESCAPED.sub(r"\1", text)
 
 
+def _is_rule(value: str) -> bool:
+    parts = value.split(",")
+    return len(parts) == 6 and parts[3].isdigit()
+
+
+def _forwarding(value: str) -> Forwarding:
+    name, protocol, _, host_port, _, port = value.split(",")
+    return Forwarding(name, f"{port}/{protocol}", int(host_port))
+
+
 @attrs.frozen(slots=False)
 class Machine:
     """A machine as ``showvminfo --machinereadable`` shows it.
 
     Attributes:
-        values: everything, by its name there.
+        values: everything, by its name there, but for forwarded ports.
+        forwardings: the ports of this machine that lead to it through its first adapter.
     """
 
     values: Mapping[str, str]
+    forwardings: tuple[Forwarding, ...] = ()
 
     @classmethod
     def of(cls, text: str) -> Machine:
         """Return what the text says; what is not understood is left out."""
         values: dict[str, str] = {}
+        rules: list[str] = []
+        adapter = ""
         for quoted_name, name, quoted, bare in _VALUE.findall(text):
-            values[_plain(quoted_name) or name.strip()] = _plain(quoted) or bare.strip()
-        return cls(values)
+            key, value = _plain(quoted_name) or name.strip(), _plain(quoted) or bare.strip()
+            if found := _ADAPTER.fullmatch(key):
+                adapter = found.group(1)
+            if _RULE.fullmatch(key) is None:
+                values[key] = value
+            elif adapter == "1":
+                # They follow their adapter, and each adapter counts its own.
+                rules.append(value)
+        return cls(values, tuple(map(_forwarding, filter(_is_rule, rules))))
 
     @property
     def name(self) -> str:
@@ -191,13 +213,3 @@ class Machine:
         """Return a free port of its SATA controller, or None where all are taken."""
         taken = {each.port for each in self.attachments if each.controller == self.sata}
         return next((port for port in range(first, ports) if port not in taken), None)
-
-    @cached_property
-    def forwardings(self) -> tuple[Forwarding, ...]:
-        """The ports of this machine that lead to it."""
-        found = []
-        for key, value in self.values.items():
-            parts = value.split(",")
-            if _RULE.fullmatch(key) and len(parts) == 6 and parts[3].isdigit():
-                found.append(Forwarding(parts[0], f"{parts[5]}/{parts[1]}", int(parts[3])))
-        return tuple(found)

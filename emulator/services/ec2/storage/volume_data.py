@@ -78,8 +78,9 @@ def check_disk(
     if manager is not None and size > manager.largest_disk:
         raise AwsError(
             "InvalidParameterValue",
-            f"Volume of size {size} MiB is larger than {manager.largest_disk} MiB, which "
-            "EC2_EBS_MAX_VOLUME_SIZE allows for volumes that instances get",
+            f"Volume of size {size} is larger than {manager.largest_disk}, the largest that "
+            f"instances of the VM manager {manager.name} get (docker's are in MiB, and "
+            "EC2_EBS_MAX_VOLUME_SIZE says how many)",
         )
 
 

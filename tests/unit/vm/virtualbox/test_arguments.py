@@ -65,6 +65,10 @@ COMMANDS: Sequence[tuple[list[str], str]] = [
     (arguments.press_shift(GUEST), f"controlvm {GUEST} keyboardputscancode 2a aa"),
     (arguments.discard_state(AMI), f"discardstate {AMI}"),
     (
+        arguments.modify(AMI, arguments.plain_hardware()),
+        (f"modifyvm {AMI} --rtc-use-utc=on --graphicscontroller=vmsvga --vram=16 --boot1=disk"),
+    ),
+    (
         arguments.modify(GUEST, arguments.size(2, 1024)),
         f"modifyvm {GUEST} --cpus=2 --memory=1024 --ioapic=on",
     ),
@@ -157,7 +161,7 @@ COMMANDS: Sequence[tuple[list[str], str]] = [
     ),
     (
         arguments.copy_disk("/i/a.vmdk", DISK),
-        f"clonemedium disk /i/a.vmdk {DISK} --format=VDI",
+        f"clonemedium /i/a.vmdk {DISK} --format=VDI",
     ),
     (arguments.grow_disk("u", 20480), "modifymedium disk u --resize=20480"),
     (arguments.move_disk(Path("/v/a.vdi"), DISK), f"modifymedium disk /v/a.vdi --move={DISK}"),

@@ -12,7 +12,7 @@ import pytest
 
 from emulator.vm.interface import GuestDisk, GuestKey, GuestNetwork, VMError
 from emulator.vm.seed.iso import documents_on
-from emulator.vm.virtualbox import networking
+from emulator.vm.virtualbox import files, networking
 from emulator.vm.virtualbox.names import BASE_SNAPSHOT, COPY_SNAPSHOT, GUEST_DATA
 from tests.contracts.vm_manager import SPEC
 from tests.fakes.vboxmanage import slots
@@ -81,6 +81,17 @@ def test_ports_lead_to_a_guest_and_those_of_its_ami_do_not(world: VirtualBoxWorl
     assert len(set(guest.ports.values())) == 3
     assert set(machine(world)["forwardings"]) == {"tcp-22", "tcp-8080", "udp-53"}
     assert set(machine(world, AMI)["forwardings"]) == {"theirs"}
+
+
+def test_no_port_is_promised_twice(world: VirtualBoxWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one launch was given is free until its guest is up."""
+    offers = iter([{"22/tcp": 40001}, {"22/tcp": 40001}, {"22/tcp": 40002}])
+    monkeypatch.setattr(files, "blocking_free_ports", lambda _: next(offers))
+    first = world.result_of(world.manager.launch(attrs.evolve(LAUNCH, ports=())))
+    other = attrs.evolve(LAUNCH, key=GuestKey("0", "r", "i-00000002"), ports=(), disks=())
+    second = world.result_of(world.manager.launch(other))
+
+    assert (first.ports, second.ports) == ({"22/tcp": 40001}, {"22/tcp": 40002})
 
 
 def test_a_guest_writes_only_what_differs_from_its_ami(world: VirtualBoxWorld) -> None:
