@@ -11,7 +11,7 @@ import secrets
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,13 @@ from twisted.logger import Logger
 from emulator import __version__
 from emulator.app.init_stages import InitStages, program_runner
 from emulator.app.keys import kept
-from emulator.app.machines import AllMachines, build_machines, enforcement, surroundings
+from emulator.app.machines import (
+    AllMachines,
+    build_machines,
+    enforcement,
+    routing,
+    surroundings,
+)
 from emulator.app.start_error import StartError as StartError
 from emulator.config import Config
 from emulator.core import event_loop, log
@@ -128,8 +134,15 @@ def build(
         images: the managers' own images, which every region has.
         manager_tag: who sees the manager's tag on instances.
     """
+    state = state or State()
     world = World(
-        clock, ids, background or Background(), threads, machines, manager_tag=manager_tag
+        clock,
+        ids,
+        background or Background(),
+        threads,
+        machines,
+        manager_tag=manager_tag,
+        regions=partial(iter, state),
     )
 
     def seed(region: Region) -> None:
@@ -149,7 +162,6 @@ def build(
 
         return KeptRecords(world)
 
-    state = state or State()
     state.seed_with(seed)
     return Api(world, state, Dispatcher(SERVICES), accounts or Accounts(), tells_parameters)
 
@@ -237,6 +249,7 @@ def examine(config: Config) -> Iterator[str]:
     for name, obstacle in registry.obstacles(here).items():
         yield f"  {name:10} {'can run here' if obstacle is None else f'cannot run: {obstacle}'}"
     yield f"security groups: {enforcement(chosen, config)}"
+    yield f"routes and public addresses: {routing(chosen, config)}"
 
 
 def run(config: Config, welcome: Callable[[str], str]) -> None:
@@ -300,6 +313,7 @@ def run(config: Config, welcome: Callable[[str], str]) -> None:
         live_ports=(machines.live_ports.are_forwarded, machines.live_ports.reason),
         managers=machines.ready,
         facts=machines.facts,
+        routed=lambda: attrs.astuple(machines.routed),
     )
     lines = log.RequestLines(sys.stdout, clock.call_later, clock.epoch_seconds)
 

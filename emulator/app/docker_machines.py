@@ -29,7 +29,8 @@ from emulator.net.host_ports import LiveHostPorts, leads_to
 from emulator.net.kernel_routes import routed
 from emulator.net.namespace import DirectWay, InstanceNamespaces, nft_obstacle
 from emulator.net.ports import API_URL
-from emulator.net.truth import Truth
+from emulator.net.routers import BY_ROUTERS, VpcRouters, blocking_routing_trial
+from emulator.net.truth import Routed, Truth
 from emulator.services.ec2.vpcs.subnets import zone_id
 from emulator.state.store import State
 from emulator.vm.docker.assembly import DockerOptions, docker_manager
@@ -117,6 +118,7 @@ def docker_machines(
         host_ssh=config.ec2_host_ssh,
         subnets=config.ec2_network_enforcement == "full",
         filters=truth.is_enforced,
+        are_routed=lambda: routers.routed.is_real,
     )
     flows = FlowLogs(
         state,
@@ -127,8 +129,18 @@ def docker_machines(
         config.emulator_data_dir / "flow-logs",
         zone_id,
     )
-    namespaces = InstanceNamespaces(state, way, filters, flows if truth.is_enforced else None)
     on_this_machine = socket_path(config.docker_environment)
+    routers = VpcRouters(
+        state,
+        way,
+        clock,
+        background,
+        lambda: secrets.token_hex(4),
+        _routing_obstacle(config, truth, on_this_machine),
+    )
+    namespaces = InstanceNamespaces(
+        state, way, filters, flows if truth.is_enforced else None, routers
+    )
     live_ports = _live_ports(in_container=container is not None, engine_socket=on_this_machine)
     options = DockerOptions(
         flags=flags,
@@ -168,10 +180,37 @@ def docker_machines(
         else None,
         # In a container the routes are those of the container, not of the engine's machine.
         host_ranges=host_ranges if container is None else lambda: (),
-        guard=None if way.obstacle() or nft_obstacle() else BridgeGuard(way),
+        guard=None if way.obstacle() or nft_obstacle() else BridgeGuard(way, routers),
         in_reactor=reactor.callFromThread,
     )
-    return Machines(manager, truth, namespaces, pool, command_pool, live_ports)
+    return Machines(
+        manager,
+        truth,
+        namespaces,
+        pool,
+        command_pool,
+        live_ports,
+        routed=lambda: routers.routed,
+    )
+
+
+def routing(config: Config) -> Routed:
+    """Return whether routes and public addresses are real; that is tried, as at a start."""
+    socket = socket_path(config.docker_environment)
+    obstacle = _routing_obstacle(config, enforcement(config), socket)
+    if obstacle is None and own_container_id() is not None:
+        return Routed(is_real=False, reason="what is so in a container, /_localstack/info says")
+    obstacle = obstacle or blocking_routing_trial(secrets.token_hex(4))
+    return Routed(obstacle is None, obstacle or BY_ROUTERS)
+
+
+def _routing_obstacle(config: Config, truth: Truth, engine_socket: str | None) -> str | None:
+    """Return why VPCs have no routers, as far as that is known before the engine is asked."""
+    if config.ec2_network_enforcement != "full":
+        return f"EC2_NETWORK_ENFORCEMENT={config.ec2_network_enforcement}"
+    if not truth.is_enforced:
+        return truth.reason
+    return None if engine_socket is not None else "the engine is on another machine"
 
 
 def _live_ports(*, in_container: bool, engine_socket: str | None) -> LivePorts:

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.python.threadpool import ThreadPool
 
 from emulator.app.guest_ports import guest_ports
-from emulator.app.machines import LivePorts, Machines
+from emulator.app.machines import VIRTUAL_MACHINES, LivePorts, Machines
 from emulator.app.start_error import StartError
 from emulator.config import Config
 from emulator.core.background import Background
@@ -81,4 +81,5 @@ def libvirt_machines(
         pools=tuple(pools),
         hear_dhcp=plugged.hear,
         facts=lambda: {"hypervisors": manager.hosts.facts()},
+        routed=lambda: VIRTUAL_MACHINES,
     )

@@ -17,7 +17,7 @@ from emulator.app.start_error import StartError
 from emulator.config import Config
 from emulator.core.background import Background
 from emulator.core.clock import Clock
-from emulator.net.truth import Truth, together
+from emulator.net.truth import Routed, Truth, all_routed, together
 from emulator.state.store import State
 from emulator.vm import registry
 from emulator.vm.interface import FollowsGuests, GuestKey, VMManager
@@ -40,6 +40,10 @@ DEFAULT_IMAGES = {
     "ami-024f768332f0": "amazon-linux-amazonlinux2023",
     "ami-ff0fea8310f3": "ubuntu-20.04-focal-fossa",
 }
+
+
+NOT_ROUTED = Routed(is_real=False, reason="instances have no machines")
+VIRTUAL_MACHINES = Routed(is_real=False, reason="the networks of virtual machines have no routers")
 
 
 @attrs.frozen
@@ -72,6 +76,7 @@ class Machines:
         pools: further threads of the manager's own.
         facts: returns what is to be told of the manager, by name.
         hear_dhcp: is told of guests that ask the emulator for their addresses; None: none do.
+        routed: tells whether routes and public addresses are real.
     """
 
     manager: VMManager
@@ -83,6 +88,7 @@ class Machines:
     pools: Sequence[ThreadPool] = ()
     facts: Callable[[], Mapping[str, object]] = dict
     hear_dhcp: Callable[[GuestKey], None] | None = None
+    routed: Callable[[], Routed] = lambda: NOT_ROUTED
 
     def start_threads(self) -> None:
         """Start the threads."""
@@ -155,6 +161,11 @@ class AllMachines:
                 for name, ports in told.items()
             ),
         )
+
+    @property
+    def routed(self) -> Routed:
+        """Whether routes and public addresses are real, for all instances."""
+        return all_routed({one.manager.name: one.routed() for one in self.each})
 
     def begin(self, api: Api, on_known: Callable[[], None]) -> None:
         """Start the threads, and let the API's records follow the managers' guests.
@@ -305,3 +316,16 @@ def _enforcement(name: str, config: Config) -> Truth:
     from emulator.app import docker_machines  # noqa: PLC0415 - as above
 
     return docker_machines.enforcement(config)
+
+
+def routing(chosen: registry.Choice, config: Config) -> Routed:
+    """Return whether routes and public addresses are real; that is tried, too."""
+    return all_routed({name: _routing(name, config) for name in chosen.names})
+
+
+def _routing(name: str, config: Config) -> Routed:
+    if name != "docker":
+        return NOT_ROUTED if name == "mock" else VIRTUAL_MACHINES
+    from emulator.app import docker_machines  # noqa: PLC0415 - as above
+
+    return docker_machines.routing(config)

@@ -19,8 +19,10 @@ import re
 from collections.abc import Iterable
 
 from emulator.net.ports import METADATA_IPV4
+from emulator.net.router_addresses import PUBLIC
 
-_TABLE = re.compile(r"ec2_emulator_([0-9a-f]{12})")
+_TABLE = re.compile(r"ec2_emulator_(?:routed_)?([0-9a-f]{12})")
+_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 _BRIDGE = re.compile(r"br-[0-9a-f]{12}")
 
 
@@ -44,8 +46,10 @@ def guard(bridge: str, foreign_cidr: str | None) -> str:
         network = ipaddress.IPv4Network(foreign_cidr)
         rules.append(f'iifname "{bridge}" ip saddr {network} ip daddr {network} notrack')
     lines = "".join(f"        {rule}\n" for rule in rules)
-    return f"""{forget(bridge)}
-table ip {_table(bridge)} {{
+    table = _table(bridge)
+    return f"""add table ip {table}
+delete table ip {table}
+table ip {table} {{
     chain prerouting {{
         type filter hook prerouting priority raw; policy accept;
 {lines}    }}
@@ -55,17 +59,56 @@ table ip {_table(bridge)} {{
 
 def forget(bridge: str) -> str:
     """Return the nft script for a network that is gone, or that has no such script yet."""
-    table = _table(bridge)
-    return f"add table ip {table}\ndelete table ip {table}\n"
+    return "".join(
+        f"add table ip {table}\ndelete table ip {table}\n"
+        for table in (_table(bridge), _routed(bridge))
+    )
+
+
+def routed(bridge: str, router_mac: str) -> str:
+    """Return the nft script for a VPC's network that a router is on.
+
+    What goes from and to the router only crosses the bridge, and must not be taken for
+    connections of the machine's own. Under public addresses it gets to the machine; farther,
+    into the true internet, only under the machine's.
+
+    Args:
+        bridge: the network's; ``$own_mac`` stands for its hardware address.
+        router_mac: the router's hardware address.
+
+    Raises:
+        ValueError: the bridge or the address is none.
+    """
+    table = _routed(bridge)
+    if _MAC.fullmatch(router_mac) is None:
+        raise ValueError(f"{router_mac!r} is no hardware address")
+    return f"""add table ip {table}
+delete table ip {table}
+table ip {table} {{
+    chain prerouting {{
+        type filter hook prerouting priority raw; policy accept;
+        iifname "{bridge}" ether daddr {router_mac} notrack
+        iifname "{bridge}" ether saddr {router_mac} ether daddr != $own_mac notrack
+    }}
+    chain postrouting {{
+        type nat hook postrouting priority 99; policy accept;
+        iifname "{bridge}" oifname != "{bridge}" ip saddr {PUBLIC} masquerade
+    }}
+}}
+"""
 
 
 def bridges_of(tables: Iterable[str]) -> list[str]:
     """Return the bridges that tables, by their names, are about; tables of others' are none."""
     found = (_TABLE.fullmatch(name) for name in tables)
-    return [f"br-{each[1]}" for each in found if each]
+    return list(dict.fromkeys(f"br-{each[1]}" for each in found if each))
 
 
 def _table(bridge: str) -> str:
     if _BRIDGE.fullmatch(bridge) is None:
         raise ValueError(f"{bridge!r} is no bridge of Docker's")
     return f"ec2_emulator_{bridge.removeprefix('br-')}"
+
+
+def _routed(bridge: str) -> str:
+    return _table(bridge).replace("emulator_", "emulator_routed_")

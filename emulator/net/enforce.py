@@ -21,8 +21,9 @@ from emulator.net.interfaces import InterfacePlan, interfaces_of
 from emulator.net.namespace import PacketFilters, Way
 from emulator.net.nft import script
 from emulator.net.nft_change import change
+from emulator.net.router_plan import gateway_of
 from emulator.net.ruleset import ruleset_of
-from emulator.net.visit import Visit
+from emulator.net.visit import Gateway, Visit
 from emulator.state.store import Region, State
 from emulator.state.table import Derived
 from emulator.vm.interface import GuestKey, VMError
@@ -44,6 +45,7 @@ class Wanted:
 
     interfaces: tuple[InterfacePlan, ...]
     packet_filter: str
+    gateway: Gateway | None = None
 
 
 @attrs.define(eq=False)
@@ -79,6 +81,7 @@ class Enforcement(PacketFilters):
         subnets: whether network ACLs and routes count besides security groups.
         filters: whether packets are filtered at all; addresses and interfaces are kept true
             in any case.
+        are_routed: tells whether VPCs have routers.
     """
 
     _state: State
@@ -88,6 +91,7 @@ class Enforcement(PacketFilters):
     _host_ssh: bool = True
     _subnets: bool = True
     _filters: bool = True
+    _are_routed: Callable[[], bool] = attrs.field(default=lambda: False, kw_only=True)
     _guards: dict[GuestKey, _Guard] = attrs.field(factory=dict, init=False)
     _stale: dict[GuestKey, None] = attrs.field(factory=dict, init=False)
     _is_due: bool = attrs.field(default=False, init=False)
@@ -115,7 +119,10 @@ class Enforcement(PacketFilters):
                 container,
                 pid,
                 attrs.evolve(
-                    visit, interfaces=wanted.interfaces, packet_filter=wanted.packet_filter
+                    visit,
+                    interfaces=wanted.interfaces,
+                    packet_filter=wanted.packet_filter,
+                    gateway=wanted.gateway,
                 ),
             )
         except BaseException:
@@ -145,7 +152,8 @@ class Enforcement(PacketFilters):
 
         def work_out() -> bytes:
             text = self._script(home, key) if self._filters else ""
-            found.append(Wanted(interfaces_of(home, key.instance_id), text))
+            gateway = gateway_of(home, key.instance_id) if self._are_routed() else None
+            found.append(Wanted(interfaces_of(home, key.instance_id), text, gateway))
             return b""
 
         work: Callable[[], bytes] = work_out
@@ -213,13 +221,22 @@ class Enforcement(PacketFilters):
             self._be_due(GATHER_SECONDS)
 
     async def _visit(self, guard: _Guard, wanted: Wanted) -> None:
-        arranged = guard.done is not None and guard.done.interfaces == wanted.interfaces
+        arranged = guard.done is not None and (guard.done.interfaces, guard.done.gateway) == (
+            wanted.interfaces,
+            wanted.gateway,
+        )
         former = () if guard.done is None or arranged else guard.done.interfaces
         text = wanted.packet_filter
         if guard.done is not None and arranged and not guard.failures:
             # Should somebody have removed the table, this fails, and the whole one is next.
             text = change(guard.done.packet_filter, text)
-        visit = Visit(wanted.interfaces, text, are_arranged=arranged, former=former)
+        visit = Visit(
+            wanted.interfaces,
+            text,
+            are_arranged=arranged,
+            former=former,
+            gateway=wanted.gateway,
+        )
         begun = self._clock.seconds()
         try:
             await self._places.acquire()

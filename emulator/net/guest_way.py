@@ -25,6 +25,7 @@ from emulator.net.flow_logs import CountsFlows
 from emulator.net.flow_visit import FlowVisit, perform_flows
 from emulator.net.namespace import DirectWay, Way, apart
 from emulator.net.port_plan import Inside, Port, Setting
+from emulator.net.router_visit import RouterVisit
 from emulator.net.visit import Visit, load_filter, perform
 from emulator.vm.interface import Plugs, VMError
 
@@ -111,6 +112,10 @@ class GuestWay(Way, CountsFlows):
     async def filter_host(self, script: str) -> None:
         """Load a script here."""
         await self._direct.filter_host(script)
+
+    async def route(self, visit: RouterVisit, namespaces: Sequence[int]) -> list[int]:
+        """Do errands from here."""
+        return await self._direct.route(visit, namespaces)
 
     # Making and removing
 

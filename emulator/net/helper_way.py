@@ -19,6 +19,8 @@ from emulator.net.flow_logs import CountsFlows
 from emulator.net.flow_visit import FlowVisit
 from emulator.net.helper import ask, ask_flows
 from emulator.net.namespace import Way, nft_obstacle
+from emulator.net.router_helper import ask as ask_router
+from emulator.net.router_visit import RouterVisit
 from emulator.net.visit import Visit
 from emulator.vm.interface import VMError
 
@@ -29,6 +31,9 @@ log = Logger()
 # A busy engine starts twenty instances and their helpers at once.
 ANSWER_SECONDS = 60.0
 PROGRAM = ("-m", "emulator.net.helper")
+ROUTER_PROGRAM = ("-m", "emulator.net.router_helper")
+
+T = TypeVar("T")
 
 
 class Helpers(Protocol):
@@ -39,12 +44,15 @@ class Helpers(Protocol):
         """Return why there are none; None: there are."""
 
     @abstractmethod
-    async def begin(self, network: str, arguments: Sequence[str]) -> str:
+    async def begin(
+        self, network: str, arguments: Sequence[str], *, privileged: bool = False
+    ) -> str:
         """Start Python with arguments and return the helper's name.
 
         Args:
             network: Docker's network mode: ``host``, or ``container:`` and a container.
             arguments: Python's.
+            privileged: whether it may do everything, as making namespaces asks for.
 
         Raises:
             VMError: the engine refuses.
@@ -108,11 +116,28 @@ class HelperWay(Way, CountsFlows):
         visit = Visit(packet_filter=script, on_host=True)
         await self._send("host", partial(_blocking_ask, visit=visit))
 
-    async def _send(self, network: str, blocking_ask: Callable[[socket.socket], T]) -> T:
+    async def route(self, visit: RouterVisit, namespaces: Sequence[int]) -> list[int]:
+        """Let a helper do errands."""
+        return await self._send(
+            "host",
+            partial(_blocking_ask_routers, visit=visit, namespaces=tuple(namespaces)),
+            program=ROUTER_PROGRAM,
+            privileged=True,
+        )
+
+    async def _send(
+        self,
+        network: str,
+        blocking_ask: Callable[[socket.socket], T],
+        *,
+        program: Sequence[str] = PROGRAM,
+        privileged: bool = False,
+    ) -> T:
         """Send a helper, which is removed when nobody waits for it any more."""
         path = self._directory / f"{self._new_name()}.sock"
         with _listening(path) as door:
-            helper = await self._helpers.begin(network, (*PROGRAM, str(path)))
+            arguments = (*program, str(path))
+            helper = await self._helpers.begin(network, arguments, privileged=privileged)
             try:
                 answer = await self._threads.run(blocking_ask, door)
             except (CommandFailed, OSError) as error:
@@ -146,6 +171,13 @@ def _blocking_ask(door: socket.socket, visit: Visit) -> list[socket.socket]:
 def _blocking_ask_flows(door: socket.socket, visit: FlowVisit) -> str:
     with _blocking_answer(door) as stream:
         return ask_flows(stream, visit)
+
+
+def _blocking_ask_routers(
+    door: socket.socket, visit: RouterVisit, namespaces: Sequence[int]
+) -> list[int]:
+    with _blocking_answer(door) as stream:
+        return ask_router(stream, visit, namespaces)
 
 
 def _blocking_answer(door: socket.socket) -> socket.socket:

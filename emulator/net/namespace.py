@@ -29,8 +29,10 @@ from emulator.net.flow_visit import FlowVisit, perform_flows
 from emulator.net.interfaces import interfaces_of
 from emulator.net.nft import script
 from emulator.net.ports import API_PORT, DNS_PORT, METADATA_IPV4, METADATA_PORT
+from emulator.net.router_visit import RouterVisit, perform_errands
 from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset
 from emulator.net.traffic import TCP, Traffic
+from emulator.net.truth import Routed
 from emulator.net.visit import (
     Listening,
     Visit,
@@ -41,7 +43,7 @@ from emulator.net.visit import (
     redirects_to,
 )
 from emulator.state.store import Region, State
-from emulator.vm.interface import GuestKey, Namespaces, VMError
+from emulator.vm.interface import GuestKey, GuestLink, Namespaces, VMError
 
 T = TypeVar("T")
 
@@ -107,6 +109,28 @@ class PacketFilters(Protocol):
         """The guest's namespace is gone, or is about to go."""
 
 
+class Routers(Protocol):
+    """Who gives VPCs their routers, and keeps them true.
+
+    Attributes:
+        routed: whether there are any, and why.
+    """
+
+    routed: Routed
+
+    @abstractmethod
+    async def begin(self, obstacle: str | None) -> None:
+        """Make what they have in common; see ``Namespaces.begin``."""
+
+    @abstractmethod
+    async def ensure(self, key: GuestKey, link: GuestLink) -> None:
+        """Make the router of a guest's VPC, unless it is there.
+
+        Raises:
+            VMError: it cannot be made.
+        """
+
+
 class Way(Protocol):
     """How a namespace is entered."""
 
@@ -153,6 +177,18 @@ class Way(Protocol):
             VMError: it could not be loaded.
         """
 
+    @abstractmethod
+    async def route(self, visit: RouterVisit, namespaces: Sequence[int]) -> list[int]:
+        """Do errands in the namespaces of routers, and return those that were made.
+
+        Args:
+            visit: the errands.
+            namespaces: descriptors, which stay the caller's.
+
+        Raises:
+            VMError: not all of it was done.
+        """
+
 
 @attrs.define(eq=False)
 class InstanceNamespaces(Namespaces):
@@ -163,6 +199,7 @@ class InstanceNamespaces(Namespaces):
         way: how a namespace is entered.
         filters: who filters packets; None: nobody.
         flows: who counts their flows; None: nobody.
+        routers: who gives VPCs their routers; None: nobody.
 
     Attributes:
         listeners: who answers instances, by port; given once they are there, before the
@@ -173,14 +210,28 @@ class InstanceNamespaces(Namespaces):
     _way: Way
     _filters: PacketFilters | None = None
     _flows: FlowLogs | None = None
+    _routers: Routers | None = None
     listeners: Mapping[int, InstanceListeners] = attrs.field(factory=dict, init=False)
 
     def obstacle(self) -> str | None:
         """Return why namespaces cannot be entered from here."""
         return self._way.obstacle()
 
-    async def prepare(self, key: GuestKey, container: str, pid: int) -> None:
+    async def begin(self, obstacle: str | None) -> None:
+        """Make what routers have in common."""
+        if self._routers is not None:
+            await self._routers.begin(obstacle)
+
+    def are_public(self) -> bool:
+        """Tell whether routers make public addresses real."""
+        return self._routers is not None and self._routers.routed.is_real
+
+    async def prepare(
+        self, key: GuestKey, container: str, pid: int, link: GuestLink | None = None
+    ) -> None:
         """Give the namespace its addresses, then open the metadata service in it."""
+        if self._routers is not None and link is not None:
+            await self._routers.ensure(key, link)
         visit = visit_of(self._state.region(key.account, key.region), key.instance_id)
         if self._filters is None:
             sockets = await self._way.visit(container, pid, visit)
@@ -268,6 +319,17 @@ class DirectWay(Way, CountsFlows):
     async def filter_host(self, script: str) -> None:
         """Load a script here: this is the engine's machine."""
         await self._threads.run(_blocking_filter, script)
+
+    async def route(self, visit: RouterVisit, namespaces: Sequence[int]) -> list[int]:
+        """Do errands from here: this is the engine's machine."""
+        return await self._threads.run(_blocking_route, visit, tuple(namespaces))
+
+
+def _blocking_route(visit: RouterVisit, namespaces: Sequence[int]) -> list[int]:
+    try:
+        return perform_errands(visit, namespaces)
+    except (OSError, CommandFailed) as error:
+        raise VMError(f"the routers: {error}") from error
 
 
 def missing_capabilities(status: str) -> list[str]:

@@ -16,6 +16,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 
 from emulator.net.cidrs import Network
+from emulator.net.router_addresses import HOST_ADDRESS
 from emulator.net.ruleset import Allowed, InterfaceRules, Ruleset
 from emulator.net.subnet_rules import AclRule, RouteRule, SubnetRules
 from emulator.net.traffic import ALL_PORTS, ICMP, ICMPV6, TCP, UDP, Traffic
@@ -50,7 +51,11 @@ _KNOWN = (
     "ct state related accept",
 )
 _TRACKED = (f"ct state new ct mark set ct mark or {_MARK}", "accept")
-_SSH_ANSWERS = f"ip daddr {HOST} tcp sport {SSH} ct state established accept"
+# The engine's machine has one address on the instance's network, and one on the internet.
+_SSH = tuple(f"ip saddr {each} tcp dport {SSH} accept" for each in (HOST, HOST_ADDRESS))
+_SSH_ANSWERS = tuple(
+    f"ip daddr {each} tcp sport {SSH} ct state established accept" for each in (HOST, HOST_ADDRESS)
+)
 _TIME = "ip daddr 169.254.169.123 udp dport 123 accept"
 
 
@@ -71,7 +76,7 @@ def script(ruleset: Ruleset, *, host_ssh: bool = True) -> str:
                 "type filter hook prerouting priority -150; policy drop;",
                 f"iif != {LINKS} accept",
                 *_OPEN,
-                *((f"ip saddr {HOST} tcp dport {SSH} accept",) if host_ssh else ()),
+                *(_SSH if host_ssh else ()),
                 *(("jump acl_in",) if guarded else ()),
                 *_KNOWN,
                 *(("fib daddr type != { local, broadcast, multicast } drop",) if checked else ()),
@@ -87,7 +92,7 @@ def script(ruleset: Ruleset, *, host_ssh: bool = True) -> str:
                 *_OPEN,
                 *_NEVER_LEAVES,
                 _TIME,
-                *((_SSH_ANSWERS,) if host_ssh else ()),
+                *(_SSH_ANSWERS if host_ssh else ()),
                 *(("jump acl_out", "jump routes") if guarded else ()),
                 *_KNOWN,
                 *(("fib saddr type != local drop",) if checked else ()),

@@ -38,3 +38,23 @@ def together(truths: Mapping[str, Truth]) -> Truth:
         return Truth(answers.pop(), reason)
     reason = "; ".join(f"{name}: {truth}" for name, truth in truths.items())
     return Truth(is_enforced=False, reason=reason, in_part=True)
+
+
+@attrs.frozen
+class Routed:
+    """Whether packets really go where routes and public addresses say, likewise."""
+
+    is_real: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"real, {self.reason}" if self.is_real else f"not real: {self.reason}"
+
+
+def all_routed(each: Mapping[str, Routed]) -> Routed:
+    """Return what is so for all instances: of one manager's, or of several managers', by name."""
+    if len(each) == 1:
+        (routed,) = each.values()
+        return routed
+    reason = "; ".join(f"{name}: {routed}" for name, routed in each.items())
+    return Routed(all(routed.is_real for routed in each.values()), reason)

@@ -28,6 +28,7 @@ from emulator.net.interfaces import (
     removal_commands,
     up_commands,
 )
+from emulator.net.router_addresses import router_address
 
 _BACKLOG = 64
 _SIOCGIFHWADDR = 0x8927  # netdevice(7)
@@ -35,6 +36,13 @@ _SIOCGIFHWADDR = 0x8927  # netdevice(7)
 _ROUTES = Path("/proc/thread-self/net/route")
 _IP_FREEBIND = 15  # ip(7); it holds for IPv6, too
 _PORTS = "inet ec2_emulator_ports"
+# What is answered by way of the engine's machine: a mark, and the table of routes for it.
+_ANSWERS_TABLE = "ip ec2_emulator_answers"
+_ANSWERS_MARK = "0x20000000"
+_ANSWERS = 4566
+_ANSWERS_RULE = (
+    f"rule add preference {_ANSWERS} fwmark {_ANSWERS_MARK}/{_ANSWERS_MARK} lookup {_ANSWERS}"
+)
 _IPV6_SWITCH = Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
 
 
@@ -62,6 +70,21 @@ class Listening:
 
 
 @attrs.frozen
+class Gateway:
+    """Where an instance sends what is beyond its network: its VPC's router.
+
+    Attributes:
+        address: the router's, on the instance's network.
+        mac_address: the router's there.
+        cidrs: the VPC's ranges.
+    """
+
+    address: str
+    mac_address: str
+    cidrs: tuple[str, ...] = ()
+
+
+@attrs.frozen
 class Visit:
     """What is to be in a namespace.
 
@@ -75,6 +98,7 @@ class Visit:
             its network is ready.
         on_host: whether it is one to the engine's machine itself, whose interfaces are nobody's
             business; only the script is loaded there.
+        gateway: the VPC's router; None: what goes out does so by the engine's machine.
     """
 
     interfaces: tuple[InterfacePlan, ...] = ()
@@ -83,6 +107,7 @@ class Visit:
     are_arranged: bool = False
     former: tuple[InterfacePlan, ...] = ()
     on_host: bool = False
+    gateway: Gateway | None = None
 
     def to_json(self) -> str:
         """Return the visit as a line of text."""
@@ -99,6 +124,7 @@ class Visit:
             given["are_arranged"],
             _plans(given["former"]),
             given["on_host"],
+            _gateway(given["gateway"]),
         )
 
 
@@ -107,6 +133,12 @@ def _plans(given: Sequence[Mapping[str, Any]]) -> tuple[InterfacePlan, ...]:
         InterfacePlan(each["mac_address"], each["device_index"], tuple(each["addresses"]))
         for each in given
     )
+
+
+def _gateway(given: Mapping[str, Any] | None) -> Gateway | None:
+    if given is None:
+        return None
+    return Gateway(given["address"], given["mac_address"], tuple(given["cidrs"]))
 
 
 def perform(visit: Visit) -> list[socket.socket]:
@@ -128,11 +160,17 @@ def perform(visit: Visit) -> list[socket.socket]:
     if not visit.are_arranged:
         loopback = [_loopback_command(each) for each in wanted]
         interfaces = interface_commands(visit.interfaces, links)
-        _run_batch([*dict.fromkeys(loopback), "link set lo up", *interfaces])
-    script = _definitions(visit.interfaces) + visit.packet_filter if visit.packet_filter else ""
+        commands = [*dict.fromkeys(loopback), "link set lo up", *interfaces]
+        if visit.gateway is not None:
+            routes = _ROUTES.read_text(encoding="ascii")
+            commands += way_commands(visit.gateway, _names(_macs(visit), links)[0], routes)
+        _run_batch(commands)
+    script = definitions_for(_macs(visit)) + visit.packet_filter if visit.packet_filter else ""
     if script and wanted:
         # It is the first visit of this run: what an earlier one counted nobody reads any more.
         script = end_script() + script
+    if visit.gateway is not None and not visit.are_arranged:
+        script += answers_script(visit.gateway, _names(_macs(visit), links))
     wanted = _load(script, wanted)
     # An interface that is new works no sooner than its filter, and what is to go may be gone.
     ups = [] if visit.are_arranged else up_commands(visit.interfaces, links)
@@ -217,8 +255,58 @@ def filter_host(text: str) -> None:
     load_filter("".join(forget(each) for each in bridges_of(tables) if each not in bridges) + text)
 
 
-def _definitions(interfaces: Sequence[InterfacePlan]) -> str:
-    return definitions_for([each.mac_address for each in interfaces])
+def way_commands(gateway: Gateway, link: str, routes: str) -> list[str]:
+    """Return the commands that lead out by a VPC's router; pure.
+
+    Whoever comes by a port that the engine's machine publishes is answered by way of that, as
+    everything was before; the rule for it, which there can be but once, comes last.
+
+    Args:
+        gateway: the router.
+        link: the instance's first interface.
+        routes: the kernel's table.
+    """
+    here = ipaddress.IPv4Address(gateway.address)
+    machine = [(address, name) for address, name in default_routes(routes) if address != here]
+    leading = f"route replace default via {here} dev {link}"
+    if not machine:
+        return [leading]
+    address, name = machine[0]
+    answers = f"route replace default via {address} dev {name} table {_ANSWERS}"
+    return [answers, leading, _ANSWERS_RULE]
+
+
+def answers_script(gateway: Gateway, links: Sequence[str]) -> str:
+    """Return the script that knows who came by the engine's machine; pure.
+
+    What came by the router has its hardware address, and the VPC's own come from nowhere else.
+    """
+    cidrs = ", ".join(str(ipaddress.IPv4Network(cidr)) for cidr in gateway.cidrs)
+    names = ", ".join(f'"{name}"' for name in links)
+    return f"""table {_ANSWERS_TABLE}
+delete table {_ANSWERS_TABLE}
+table {_ANSWERS_TABLE} {{
+chain arriving {{
+type filter hook prerouting priority -145
+iifname {{ {names} }} ether saddr != {gateway.mac_address} ip saddr != {{ {cidrs} }} \
+ct state new ct mark set ct mark or {_ANSWERS_MARK}
+iifname != {{ {names} }} ct mark and {_ANSWERS_MARK} != 0 meta mark set {_ANSWERS_MARK}
+}}
+chain leaving {{
+type route hook output priority -150
+ct mark and {_ANSWERS_MARK} != 0 meta mark set {_ANSWERS_MARK}
+}}
+}}
+"""
+
+
+def _macs(visit: Visit) -> list[str]:
+    return [each.mac_address for each in visit.interfaces]
+
+
+def _names(mac_addresses: Collection[str], links: Mapping[str, str]) -> list[str]:
+    """Return the names of an instance's interfaces that there are, the first one first."""
+    return [links[each] for each in mac_addresses if each in links] or ["eth0"]
 
 
 def definitions_for(mac_addresses: Collection[str]) -> str:
@@ -227,9 +315,7 @@ def definitions_for(mac_addresses: Collection[str]) -> str:
     Args:
         mac_addresses: of the instance's interfaces there.
     """
-    links = _links()
-    names = [links[each] for each in mac_addresses if each in links]
-    names = names or ["eth0"]
+    names = _names(mac_addresses, _links())
     return definitions(
         [socket.if_nametoindex(name) for name in names],
         gateways(_ROUTES.read_text(encoding="ascii"), names),
@@ -255,9 +341,11 @@ def gateways(routes: str, links: Collection[str]) -> list[ipaddress.IPv4Address]
     """Return the addresses of the engine's machine in the kernel's table of routes.
 
     They are the gateways of default routes and, as Docker may route by another network, the
-    first address of each network on these links, which is no instance's in any subnet.
+    first address of each network on these links, which is no instance's in any subnet. A VPC's
+    router is none of them.
     """
     found: list[ipaddress.IPv4Address] = []
+    routers: set[ipaddress.IPv4Address] = set()
     for line in routes.splitlines()[1:]:
         link, *fields = line.split()
         destination, gateway, mask = (
@@ -266,8 +354,21 @@ def gateways(routes: str, links: Collection[str]) -> list[ipaddress.IPv4Address]
         if destination == 0 and gateway != 0:
             found.append(ipaddress.IPv4Address(gateway))
         elif gateway == 0 and mask != 0 and link in links:
-            found.append(ipaddress.IPv4Address(destination + 1))
-    return list(dict.fromkeys(found))
+            network = ipaddress.IPv4Network((destination, mask.bit_count()))
+            found.append(network.network_address + 1)
+            routers.add(router_address(str(network)))
+    return [each for each in dict.fromkeys(found) if each not in routers]
+
+
+def default_routes(routes: str) -> list[tuple[ipaddress.IPv4Address, str]]:
+    """Return gateways of default routes in the kernel's table, with their links; pure."""
+    found = []
+    for line in routes.splitlines()[1:]:
+        link, destination, gateway, *_ = line.split()
+        if int(destination, 16) == 0 and int(gateway, 16) != 0:
+            address = int.from_bytes(bytes.fromhex(gateway), "little")
+            found.append((ipaddress.IPv4Address(address), link))
+    return found
 
 
 def _links() -> dict[str, str]:

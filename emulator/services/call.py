@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import attrs
@@ -29,6 +29,7 @@ class World:
         machines: the managers of what is behind instances.
         locks: one for each instance; whoever has a machine changed holds its lock.
         manager_tag: who sees the manager's tag on instances: ``auto``, ``always``, ``never``.
+        regions: gives every region in use, for what no two of them may have.
     """
 
     clock: Clock
@@ -38,6 +39,7 @@ class World:
     machines: Managers
     locks: KeyedLocks = attrs.field(factory=KeyedLocks)
     manager_tag: str = "auto"
+    regions: Callable[[], Iterable[Region]] = tuple
 
     def later(
         self, delay_seconds: float, what: str, function: Callable[..., None], *args: Any

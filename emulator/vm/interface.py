@@ -494,15 +494,51 @@ class HostPorts(Protocol):
         """Return those open now: port in the guest, such as ``8080/tcp`` → port on the host."""
 
 
+@runtime_checkable
+class HasPublicAddresses(Protocol):
+    """Of a manager whose guests may be reached at public addresses that EC2 gives them."""
+
+    @abstractmethod
+    def has_public_addresses(self) -> bool:
+        """Tell whether they are; otherwise ``Guest.public_ip`` is what clients reach."""
+
+
+@attrs.frozen
+class GuestLink:
+    """How a guest is on its network.
+
+    Attributes:
+        network_id: the manager's name for the network.
+        gateway: the address of the manager's machine there.
+    """
+
+    network_id: str
+    gateway: str
+
+
 class Namespaces(Protocol):
     """Makes a guest's network namespace what EC2 says it is."""
+
+    @abstractmethod
+    async def begin(self, obstacle: str | None) -> None:
+        """Make what networks have in common; with every connection to the manager's machine.
+
+        Args:
+            obstacle: what it is about that machine that makes public addresses of no use.
+        """
+
+    @abstractmethod
+    def are_public(self) -> bool:
+        """Tell whether guests are reached at public addresses that EC2 gives them."""
 
     @abstractmethod
     def obstacle(self) -> str | None:
         """Return what keeps namespaces from being entered here; None: nothing."""
 
     @abstractmethod
-    async def prepare(self, key: GuestKey, container: str, pid: int) -> None:
+    async def prepare(
+        self, key: GuestKey, container: str, pid: int, link: GuestLink | None = None
+    ) -> None:
         """Set up a guest's namespace before the guest's own first process.
 
         It may be repeated, after a restart of the guest and after one of the emulator.
@@ -511,6 +547,7 @@ class Namespaces(Protocol):
             key: whose namespace it is.
             container: the manager's name for the guest.
             pid: a process in the namespace, as the manager's machine numbers processes.
+            link: what connects it with its network, where that may have a router.
 
         Raises:
             VMError: it could not be set up.

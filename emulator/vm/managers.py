@@ -16,6 +16,7 @@ from emulator.model.volume import Snapshot, Volume
 from emulator.vm.interface import (
     AttachesVolumes,
     FollowsGuests,
+    HasPublicAddresses,
     LaunchesAtOnce,
     MachineImage,
     VMManager,
@@ -53,6 +54,7 @@ class Managers:
         keepers: those whose volumes hold data, by name. To ask for an ability takes some
             hundredths of a millisecond, so those that every launch asks for are kept.
         at_once: those whose guests are up at once, by name.
+        public: those whose guests may be reached at public addresses that are given them, by name.
     """
 
     all: tuple[VMManager, ...] = attrs.field(converter=_tuple)
@@ -60,6 +62,7 @@ class Managers:
     default: VMManager = attrs.field(init=False)
     keepers: Mapping[str, AttachesVolumes] = attrs.field(init=False)
     at_once: Mapping[str, LaunchesAtOnce] = attrs.field(init=False)
+    public: Mapping[str, HasPublicAddresses] = attrs.field(init=False)
     _by_name: Mapping[str, VMManager] = attrs.field(init=False)
 
     @only.default
@@ -78,6 +81,10 @@ class Managers:
     def _at_once(self) -> Mapping[str, LaunchesAtOnce]:
         return {each.name: each for each in self.all if isinstance(each, LaunchesAtOnce)}
 
+    @public.default
+    def _public(self) -> Mapping[str, HasPublicAddresses]:
+        return {each.name: each for each in self.all if isinstance(each, HasPublicAddresses)}
+
     @_by_name.default
     def _named(self) -> Mapping[str, VMManager]:
         return {manager.name: manager for manager in self.all}
@@ -85,6 +92,11 @@ class Managers:
     def of(self, row: Instance | Image) -> VMManager:
         """Return the manager that has an instance's machine, or that boots an image."""
         return self._by_name.get(row.vm_manager, self.default)
+
+    def gives_public_addresses(self, name: str) -> bool:
+        """Tell whether a manager's guests are reached at public addresses that they are given."""
+        manager = self.public.get(name)
+        return manager is not None and manager.has_public_addresses()
 
     def holder(self, row: Volume | Snapshot) -> VMManager | None:
         """Return the manager that keeps the data of a volume or snapshot; None: nobody has any."""

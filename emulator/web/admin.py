@@ -37,6 +37,7 @@ class Admin:
         managers: returns each VM manager's name, and whether it has told of its guests and images.
         live_ports: whether ports that groups open later are opened on this machine, and why or
             why not.
+        routed: tells whether routes and public addresses are real, and why or why not.
     """
 
     api: Api
@@ -49,6 +50,7 @@ class Admin:
     live_ports: tuple[bool, str] = (False, "instances have no machines")
     managers: Callable[[], Mapping[str, bool]] = dict
     facts: Callable[[], Mapping[str, object]] = dict
+    routed: Callable[[], tuple[bool, str]] = lambda: (False, "instances have no machines")
     _pages: Mapping[str, Mapping[str, Page]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -81,6 +83,7 @@ class Admin:
         """Say what this emulator is and what is behind its instances."""
         clock = self.api.world.clock
         name, reason = self.manager
+        are_routed, why_routed = self.routed()
         uptime_seconds = (clock.now() - self.started_at).total_seconds()
         return json_response(
             200,
@@ -99,6 +102,7 @@ class Admin:
                     "enforced": self.enforcement[0],
                     "reason": self.enforcement[1],
                 },
+                "routes_and_public_addresses": {"real": are_routed, "reason": why_routed},
                 "live_ports": {
                     "forwarded": self.live_ports[0],
                     "reason": self.live_ports[1],

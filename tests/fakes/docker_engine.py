@@ -53,6 +53,7 @@ class FakeEngine:
     """
 
     def __init__(self, processors: int = 4, architecture: str = "x86_64") -> None:
+        self.machine_obstacle: str | None = None
         self.processors, self.architecture = processors, architecture
         self.cgroup_version = 1
         self.away = False

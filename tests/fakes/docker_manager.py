@@ -24,6 +24,7 @@ from emulator.vm.docker.tools_volume import SharedTools
 from emulator.vm.interface import (
     Guest,
     GuestKey,
+    GuestLink,
     GuestObserver,
     MachineImage,
     Namespaces,
@@ -49,6 +50,7 @@ class FakeNamespaces(Namespaces):
     Attributes:
         reason: why none can be entered; None: they can.
         fails: whether making one ready fails.
+        public: whether guests are reached at public addresses.
     """
 
     def __init__(self) -> None:
@@ -57,13 +59,23 @@ class FakeNamespaces(Namespaces):
         self.reason: str | None = None
         self.fails = False
         self.enters = False
+        self.public = False
+        self.begun: list[str | None] = []
         self.fails_inside = False
         self.ran: list[tuple[tuple[str, ...], bytes]] = []
 
     def obstacle(self) -> str | None:
         return self.reason
 
-    async def prepare(self, key: GuestKey, container: str, pid: int) -> None:
+    async def begin(self, obstacle: str | None) -> None:
+        self.begun.append(obstacle)
+
+    def are_public(self) -> bool:
+        return self.public
+
+    async def prepare(
+        self, key: GuestKey, container: str, pid: int, link: GuestLink | None = None
+    ) -> None:
         if self.fails:
             raise VMError("the network namespace cannot be entered")
         self.prepared.append((key.instance_id, pid))

@@ -128,7 +128,21 @@ def connect(address: EngineAddress) -> Engine:
         int(info.get("NCPU") or 1),
         str(info.get("Architecture") or ""),
         2 if str(info.get("CgroupVersion")) == "2" else 1,
+        machine_obstacle(info),
     )
+
+
+def machine_obstacle(info: Json) -> str | None:
+    """Return why addresses on an engine's machine are of no use to who uses the engine; pure.
+
+    Args:
+        info: what the engine says of itself.
+    """
+    if "Docker Desktop" in str(info.get("OperatingSystem") or ""):
+        return "Docker Desktop runs containers in a machine of its own"
+    if any("rootless" in str(option) for option in info.get("SecurityOptions") or ()):
+        return "a rootless engine has networks of its own"
+    return None
 
 
 @attrs.frozen(eq=False)
@@ -139,12 +153,14 @@ class Engine:
         processors: how many the engine's machine has.
         architecture: of the engine's machine, as the kernel names it.
         cgroup_version: 1 or 2.
+        machine_obstacle: what keeps that machine's addresses from being reached from here.
     """
 
     _client: Any
     processors: int
     architecture: str
     cgroup_version: int = 1
+    machine_obstacle: str | None = None
 
     # Containers
 

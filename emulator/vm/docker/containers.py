@@ -35,6 +35,7 @@ from emulator.vm.interface import (
     Guest,
     GuestDisk,
     GuestKey,
+    GuestLink,
     HostPorts,
     LaunchSpec,
     Namespaces,
@@ -381,7 +382,7 @@ class Containers(VMManager):
         pid = found["State"]["Pid"]
         is_ready = self._prepared.get(key.instance_id) == (key, pid)
         if not is_ready and self._namespaces.obstacle() is None:
-            await self._namespaces.prepare(key, found["Id"], pid)
+            await self._namespaces.prepare(key, found["Id"], pid, link_of(found))
             self._prepared[key.instance_id] = key, pid
         guest = guest_of(found)
         if self.host_ports is not None:
@@ -570,6 +571,13 @@ def guest_of(found: Mapping[str, Any]) -> Guest:
         ended="" if state["Running"] else _why(state),
         ended_well=state["ExitCode"] == 0,
     )
+
+
+def link_of(found: Mapping[str, Any]) -> GuestLink:
+    """Return how a guest is on its VPC's network; pure."""
+    name = found["HostConfig"]["NetworkMode"]
+    endpoint = found["NetworkSettings"]["Networks"].get(name) or {}
+    return GuestLink(endpoint.get("NetworkID") or "", endpoint.get("Gateway") or "")
 
 
 def _host_ports(ports: Mapping[str, Iterable[Mapping[str, str]] | None]) -> dict[str, int]:

@@ -38,19 +38,31 @@ class OwnImageHelpers:
             return "the emulator's own container is not known"
         return None
 
-    async def begin(self, network: str, arguments: Sequence[str]) -> str:
+    async def begin(
+        self, network: str, arguments: Sequence[str], *, privileged: bool = False
+    ) -> str:
         """Start a helper and return its id."""
         engine = await self._connection.engine()
-        return await self._threads.run(self._blocking_begin, engine, network, arguments)
+        return await self._threads.run(
+            self._blocking_begin, engine, network, arguments, privileged=privileged
+        )
 
     async def end(self, helper: str) -> str:
         """Remove a helper and return what it wrote."""
         engine = await self._connection.engine()
         return await self._threads.run(_blocking_end, engine, helper)
 
-    def _blocking_begin(self, engine: Engine, network: str, arguments: Sequence[str]) -> str:
-        own = self._blocking_own(engine)
-        helper = engine.create("", helper_config(own, network, arguments, self._names.label()))
+    def _blocking_begin(
+        self, engine: Engine, network: str, arguments: Sequence[str], *, privileged: bool
+    ) -> str:
+        config = helper_config(
+            self._blocking_own(engine),
+            network,
+            arguments,
+            self._names.label(),
+            privileged=privileged,
+        )
+        helper = engine.create("", config)
         try:
             engine.start(helper)
         except EngineError:
@@ -67,7 +79,12 @@ class OwnImageHelpers:
 
 
 def helper_config(
-    own: Mapping[str, Any], network: str, arguments: Sequence[str], labels: Mapping[str, str]
+    own: Mapping[str, Any],
+    network: str,
+    arguments: Sequence[str],
+    labels: Mapping[str, str],
+    *,
+    privileged: bool = False,
 ) -> Mapping[str, Any]:
     """Return the body of ContainerCreate for a helper; pure.
 
@@ -76,6 +93,7 @@ def helper_config(
         network: Docker's network mode for the helper.
         arguments: Python's.
         labels: the helper's.
+        privileged: whether it may make namespaces, and all else.
     """
     return {
         "Image": own["Image"],
@@ -86,7 +104,7 @@ def helper_config(
         "Labels": dict(labels),
         "HostConfig": {
             "NetworkMode": network,
-            "CapAdd": ["NET_ADMIN"],
+            **({"Privileged": True} if privileged else {"CapAdd": ["NET_ADMIN"]}),
             "VolumesFrom": [own["Id"]],
         },
     }

@@ -36,6 +36,7 @@ from emulator.vm.interface import (
     GuestDisk,
     GuestObserver,
     HasNetworks,
+    HasPublicAddresses,
     MachineImage,
     ReadsConsole,
     RunsCommands,
@@ -89,6 +90,7 @@ class DockerManager(
     ReadsConsole,
     RunsCommands,
     HasNetworks,
+    HasPublicAddresses,
     TakesUserData,
 ):
     """Containers, and what else a Docker engine can do for EC2.
@@ -144,7 +146,12 @@ class DockerManager(
             self._downloading = True
             self._background.start("providing the default images", self._provide_defaults())
         await self._threads.run(self._blocking_clean, engine)
+        await self._namespaces.begin(engine.machine_obstacle)
         return await self.describe()
+
+    def has_public_addresses(self) -> bool:
+        """Tell whether guests are reached at public addresses that EC2 gives them."""
+        return self._namespaces.are_public()
 
     def _blocking_clean(self, engine: Engine) -> None:
         """Remove what an earlier emulator did not finish making or removing."""

@@ -103,7 +103,26 @@ class Place:
             return receiver.recv(1000).endswith(token)
         return False
 
+    def told(self, address: str, port: int) -> str:
+        """Return whom a server of ``telling`` sees; empty if it is not reached."""
+        with contextlib.suppress(OSError), self.connected(address, port) as stream:
+            return stream.recv(100).decode()
+        return ""
+
     # What answers there
+
+    @contextlib.contextmanager
+    def telling(self, port: int) -> Iterator[None]:
+        """Tell everybody who connects what address that comes from."""
+        door = self._door(socket.AF_INET, socket.SOCK_STREAM, port)
+        thread = threading.Thread(target=_tell, args=(door,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                door.shutdown(socket.SHUT_RDWR)
+            door.close()
 
     @contextlib.contextmanager
     def serving(self, *ports: int) -> Iterator[None]:
@@ -157,6 +176,14 @@ def _serve(door: socket.socket) -> None:
                 if sender is None:
                     return  # it was shut down
                 door.sendto(text, sender)
+
+
+def _tell(door: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            stream, address = door.accept()
+            with stream:
+                stream.sendall(address[0].encode())
 
 
 def _echo(stream: socket.socket) -> None:

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from emulator.core.background import Background
 from emulator.net.enforce import GATHER_SECONDS, MOST_VISITS, RETRY_SECONDS, Enforcement
 from emulator.net.namespace import Way, visit_of
+from emulator.net.router_visit import RouterVisit
 from emulator.net.visit import Visit
 from emulator.vm.interface import GuestKey, VMError
 from tests.fakes.client import Client
@@ -51,6 +52,9 @@ class FakeWay(Way):
         self, container: str, pid: int, arguments: Sequence[str], stdin: bytes
     ) -> None:
         raise AssertionError("nobody runs anything here")
+
+    async def route(self, visit: RouterVisit, namespaces: Sequence[int]) -> list[int]:
+        raise AssertionError("nobody routes here")
 
     async def filter_host(self, script: str) -> None:
         raise AssertionError("nobody filters the host here")

@@ -9,8 +9,9 @@ import pytest
 
 from emulator.net.namespace import InstanceNamespaces, Way, missing_capabilities, visit_of
 from emulator.net.ports import API_PORT, DNS_PORT
+from emulator.net.router_visit import RouterVisit
 from emulator.net.visit import Visit
-from emulator.vm.interface import GuestKey, VMError
+from emulator.vm.interface import GuestKey, GuestLink, VMError
 from tests.fakes.docker_manager import result_of
 from tests.fakes.launcher import Launcher
 from tests.fakes.network import region_of
@@ -59,6 +60,9 @@ class FakeWay(Way):
     ) -> None:
         raise AssertionError("nobody runs anything here")
 
+    async def route(self, visit: RouterVisit, namespaces: Sequence[int]) -> list[int]:
+        raise AssertionError("nobody routes here")
+
     async def filter_host(self, script: str) -> None:
         raise NotImplementedError
 
@@ -92,13 +96,16 @@ class Entered:
         self.namespaces = InstanceNamespaces(self.client.api.state, self.way)
 
 
+LINK = GuestLink("a1b2c3d4e5f6", "172.31.0.1")
+
+
 @pytest.fixture
 def entered() -> Entered:
     return Entered()
 
 
 def prepare(entered: Entered) -> None:
-    result_of(entered.namespaces.prepare(entered.key, "c", 77))
+    result_of(entered.namespaces.prepare(entered.key, "c", 77, LINK))
 
 
 def test_a_namespace_gets_the_instances_addresses_and_the_metadata_service(

@@ -163,7 +163,11 @@ class GuestRecords(GuestObserver):
             known = self._state.region(key.account, key.region)[Instance].get(key.instance_id)
             if known is not None and known.state != "terminated":
                 return  # a launch under way
-            restored = None if known is not None else restore(self._state, guest, manager.name)
+            restored = (
+                None
+                if known is not None
+                else restore(self._world, self._state, guest, manager.name)
+            )
             if restored is None:
                 log.info("{guest} belongs to no record and is ended", guest=guest.instance_id)
                 await _end_quietly(manager, key.instance_id)
@@ -198,6 +202,6 @@ def follow(world: World, region: Region, instance: Instance, guest: Guest | None
             machines.shut_down_by_guest(world, region, instance)
     elif guest.running:
         machines.note_health(world, instance, guest)
-        interface = primary(region, instance)
+        interface = None if machines.is_public(world, instance) else primary(region, instance)
         if interface is not None and interface.public_ip not in (None, guest.public_ip):
             interface.public_ip = guest.public_ip

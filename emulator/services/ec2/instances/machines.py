@@ -116,7 +116,13 @@ def begin_launches(
     """Run machines for new instances once the present request is answered."""
 
     def begin() -> None:
-        manager = world.machines.at_once.get(world.machines.of(plan.image).name)
+        name = world.machines.of(plan.image).name
+        if world.machines.gives_public_addresses(name):
+            firsts = [
+                primary(region, one.instance) for one in launched if one.instance.state == "pending"
+            ]
+            _give_public_addresses(world, region, firsts)
+        manager = world.machines.at_once.get(name)
         if manager is not None:
             waiting = [one for one in launched if one.instance.state == "pending"]
             manager.launch_now([one.instance.id for one in waiting])
@@ -164,6 +170,8 @@ async def start(world: World, region: Region, instance: Instance) -> None:
     async with world.locks(instance.id):
         if instance.state != "pending":
             return
+        if is_public(world, instance):
+            _give_public_addresses(world, region, [primary(region, instance)])
         try:
             guest = await world.machines.of(instance).start(instance.id)
         except VMError as error:
@@ -258,7 +266,43 @@ def now_running(world: World, region: Region, instance: Instance, guest: Guest) 
     """Note that a machine is up, if that is still awaited."""
     note_health(world, instance, guest)
     if instance.state == "pending":
-        _all_running(world, region, [(instance, primary(region, instance))], guest.public_ip)
+        public_ip = None if is_public(world, instance) else guest.public_ip
+        _all_running(world, region, [(instance, primary(region, instance))], public_ip)
+
+
+def is_public(world: World, instance: Instance) -> bool:
+    """Tell whether a machine is reached at a public address that is given to it here."""
+    return world.machines.gives_public_addresses(world.machines.of(instance).name)
+
+
+def _give_public_addresses(
+    world: World,
+    region: Region,
+    interfaces: Sequence[NetworkInterface | None],
+    public_ip: str | None = None,
+) -> None:
+    """Give interfaces the public addresses that they are to have and do not have yet.
+
+    Args:
+        world: gives randomness.
+        region: of the interfaces.
+        interfaces: those of device index 0.
+        public_ip: the one that a manager gave to the machine, if it gave one.
+    """
+    without = [
+        interface
+        for interface in interfaces
+        if interface is not None
+        and interface.auto_public_ip
+        and interface.public_ip is None
+        and not elastic_addresses(region, interface)
+    ]
+    addresses = (
+        network_interfaces.new_public_ips(world, region, len(without))
+        if public_ip is None
+        else [public_ip] * len(without)
+    )
+    region[NetworkInterface].assign(without, "public_ip", addresses)
 
 
 def note_health(world: World, instance: Instance, guest: Guest) -> None:
@@ -283,20 +327,7 @@ def _all_running(
             they are to have.
         public_ip: the one that a manager gave to the machine, if it gave one.
     """
-    without = [
-        interface
-        for _, interface in up
-        if interface is not None
-        and interface.auto_public_ip
-        and interface.public_ip is None
-        and not elastic_addresses(region, interface)
-    ]
-    addresses = (
-        network_interfaces.new_public_ips(world, region, len(without))
-        if public_ip is None
-        else [public_ip] * len(without)
-    )
-    region[NetworkInterface].assign(without, "public_ip", addresses)
+    _give_public_addresses(world, region, [interface for _, interface in up], public_ip)
     instances = [instance for instance, _ in up]
     for instance in instances:
         instance.check_move("running")

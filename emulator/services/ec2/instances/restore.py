@@ -17,7 +17,9 @@ from emulator.model.security_group import SecurityGroup
 from emulator.model.volume import Volume
 from emulator.model.vpc import Subnet
 from emulator.net.addresses import give_back, retake
+from emulator.services.call import World
 from emulator.services.ec2.instances.launch_xml import Launched
+from emulator.services.ec2.interfaces import network_interfaces
 from emulator.services.ec2.security.security_groups import DEFAULT
 from emulator.state.store import Region, State
 from emulator.vm.interface import Guest
@@ -34,10 +36,13 @@ def memento(region: Region, launched: Launched) -> str:
     return dump([reservation, instance, *launched.interfaces, *launched.volumes])
 
 
-def restore(state: State, guest: Guest, manager: str) -> tuple[Region, Instance] | None:
+def restore(
+    world: World, state: State, guest: Guest, manager: str
+) -> tuple[Region, Instance] | None:
     """Make the records of a guest again, in the state the guest is in.
 
     Args:
+        world: says whether there are public addresses, and gives them.
         state: every account's records.
         guest: as its manager sees it.
         manager: the name of that manager.
@@ -68,7 +73,7 @@ def restore(state: State, guest: Guest, manager: str) -> tuple[Region, Instance]
         region[Reservation].add(reservation)
     _add(region, [instance, *interfaces, *volumes])
     for interface in interfaces:
-        _settle_in(region, interface, guest)
+        _settle_in(world, region, interface, guest, manager)
     instance.state = "running" if guest.running else "stopped"
     if instance.monitoring == "pending":
         instance.monitoring = "enabled"
@@ -101,9 +106,15 @@ def _add(region: Region, rows: Sequence[Row]) -> None:
             region[type(row)].add(row)
 
 
-def _settle_in(region: Region, interface: NetworkInterface, guest: Guest) -> None:
+def _settle_in(
+    world: World, region: Region, interface: NetworkInterface, guest: Guest, manager: str
+) -> None:
     known = tuple(group for group in interface.group_ids if group in region[SecurityGroup])
     groups = region[SecurityGroup].where(vpc_id=interface.vpc_id)
     default = tuple(group.id for group in groups if group.name == DEFAULT)
     interface.group_ids = known or default
-    interface.public_ip = guest.public_ip if interface.auto_public_ip and guest.running else None
+    remembered, interface.public_ip = interface.public_ip, None
+    if interface.auto_public_ip and guest.running:
+        interface.public_ip = guest.public_ip
+        if world.machines.gives_public_addresses(manager):
+            interface.public_ip = network_interfaces.public_ip_again(world, region, remembered)

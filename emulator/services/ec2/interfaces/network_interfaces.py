@@ -6,6 +6,7 @@ What instances, NAT gateways and endpoints need of interfaces is here too: they 
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -235,13 +236,26 @@ def new_public_ip(world: World, region: Region) -> str:
 
 def new_public_ips(world: World, region: Region, count: int) -> list[str]:
     """Return public addresses for so many interfaces."""
-    interfaces = region[NetworkInterface]
+    tables = {each[NetworkInterface] for each in (region, *world.regions())}
+
+    def in_use(address: str) -> bool:
+        return any(table.has(public_ip=address) for table in tables)
+
     return public_addresses.choose_several(
-        public_addresses.AUTOMATIC,
-        count,
-        world.ids.random,
-        lambda address: interfaces.has(public_ip=address),
+        public_addresses.AUTOMATIC, count, world.ids.random, in_use
     )
+
+
+def public_ip_again(world: World, region: Region, former: str | None) -> str:
+    """Return the public address an interface had, if it may have it again, or another."""
+    tables = {each[NetworkInterface] for each in (region, *world.regions())}
+    if (
+        former is not None
+        and ipaddress.ip_address(former) in public_addresses.AUTOMATIC
+        and not any(table.has(public_ip=former) for table in tables)
+    ):
+        return former
+    return new_public_ip(world, region)
 
 
 def attach(

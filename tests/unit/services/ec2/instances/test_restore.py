@@ -45,7 +45,7 @@ def test_everything_of_a_launch_is_there_again(world: DockerWorld) -> None:
     (interface,) = world.client.call("DescribeNetworkInterfaces")["NetworkInterfaces"]
     after = following(world)
     (guest,) = guests(after)
-    restored = restore(after.state, guest, "docker")
+    restored = restore(after.api.world, after.state, guest, "docker")
 
     assert restored is not None
     assert restored[1].id == instance_id
@@ -94,7 +94,7 @@ def test_any_launch_can_be_made_again(world: DockerWorld, params: dict[str, Any]
     after = following(world)
     (guest,) = guests(after)
 
-    assert restore(after.state, guest, "docker") is not None
+    assert restore(after.api.world, after.state, guest, "docker") is not None
     shown = after.client.instance(instance_id)
     assert {**before, "SpotInstanceRequestId": 0} == {**shown, "SpotInstanceRequestId": 0}
 
@@ -103,7 +103,7 @@ def test_instances_of_one_launch_share_their_reservation_again(world: DockerWorl
     world.client.run(ImageId="ami-000001", MinCount=2, MaxCount=2)
     after = following(world)
     for guest in guests(after):
-        assert restore(after.state, guest, "docker") is not None
+        assert restore(after.api.world, after.state, guest, "docker") is not None
     (reservation,) = after.client.call("DescribeInstances")["Reservations"]
 
     assert len(reservation["Instances"]) == 2
@@ -115,7 +115,7 @@ def test_addresses_are_taken_again(world: DockerWorld) -> None:
     after = following(world)
     free = sum(each["AvailableIpAddressCount"] for each in after.client.default_subnets())
     (guest,) = guests(after)
-    restore(after.state, guest, "docker")
+    restore(after.api.world, after.state, guest, "docker")
 
     assert (
         sum(each["AvailableIpAddressCount"] for each in after.client.default_subnets()) == free - 1
@@ -126,7 +126,7 @@ def test_an_instance_is_in_the_state_that_its_machine_is_in(world: DockerWorld) 
     world.launch()
     (guest,) = guests(world)
     after = following(world)
-    restored = restore(after.state, attrs.evolve(guest, running=False), "docker")
+    restored = restore(after.api.world, after.state, attrs.evolve(guest, running=False), "docker")
 
     assert restored is not None
     assert restored[1].state == "stopped"
@@ -140,7 +140,7 @@ def test_groups_that_are_gone_become_the_vpcs_default(world: DockerWorld) -> Non
     instance_id = world.launch(SecurityGroupIds=[group["GroupId"]])
     after = following(world)
     (guest,) = guests(after)
-    restore(after.state, guest, "docker")
+    restore(after.api.world, after.state, guest, "docker")
 
     (shown,) = after.client.instance(instance_id)["SecurityGroups"]
     assert shown["GroupName"] == "default"
@@ -151,7 +151,7 @@ def test_a_profile_that_is_gone_is_none(world: DockerWorld) -> None:
     instance_id = world.launch(IamInstanceProfile={"Arn": arn})
     after = following(world)
     (guest,) = guests(after)
-    restore(after.state, guest, "docker")
+    restore(after.api.world, after.state, guest, "docker")
 
     assert "IamInstanceProfile" not in after.client.instance(instance_id)
 
@@ -160,7 +160,7 @@ def test_an_instance_that_is_known_is_not_made_again(world: DockerWorld) -> None
     world.launch()
     (guest,) = guests(world)
 
-    assert restore(world.state, guest, "docker") is None
+    assert restore(world.api.world, world.state, guest, "docker") is None
 
 
 def test_one_whose_subnet_is_gone_cannot_be_made_again(world: DockerWorld) -> None:
@@ -169,7 +169,7 @@ def test_one_whose_subnet_is_gone_cannot_be_made_again(world: DockerWorld) -> No
     after = following(world)
     (guest,) = guests(after)
 
-    assert restore(after.state, guest, "docker") is None
+    assert restore(after.api.world, after.state, guest, "docker") is None
     assert list(after.region[NetworkInterface]) == list(after.region[Volume]) == []
 
 
@@ -182,7 +182,7 @@ def test_one_whose_address_somebody_else_has_cannot_be_made_again(world: DockerW
     assert subnet or holder
     after.client.call("CreateNetworkInterface", SubnetId=holder, PrivateIpAddress=address)
 
-    assert restore(after.state, guest, "docker") is None
+    assert restore(after.api.world, after.state, guest, "docker") is None
 
 
 def test_places_that_were_taken_in_vain_are_free_again(world: DockerWorld) -> None:
@@ -199,7 +199,7 @@ def test_places_that_were_taken_in_vain_are_free_again(world: DockerWorld) -> No
     )
     after = following(world)
     (guest,) = guests(after)
-    assert restore(after.state, guest, "docker") is None
+    assert restore(after.api.world, after.state, guest, "docker") is None
 
     assert [each["AvailableIpAddressCount"] for each in after.client.default_subnets()] == [
         each["AvailableIpAddressCount"] for each in DockerWorld().client.default_subnets()
@@ -216,7 +216,10 @@ def test_another_text_makes_nothing(world: DockerWorld, memento: str) -> None:
     (guest,) = guests(world)
     after = following(world)
 
-    assert restore(after.state, attrs.evolve(guest, memento=memento), "docker") is None
+    assert (
+        restore(after.api.world, after.state, attrs.evolve(guest, memento=memento), "docker")
+        is None
+    )
     assert list(after.region[Reservation]) == []
 
 
@@ -226,11 +229,13 @@ def test_a_text_of_another_instance_makes_nothing(world: DockerWorld) -> None:
     assert guest.key is not None
     other = attrs.evolve(guest.key, instance_id="i-0123456789abcdef0")
 
-    assert restore(following(world).state, attrs.evolve(guest, key=other), "docker") is None
+    after = following(world)
+
+    assert restore(after.api.world, after.state, attrs.evolve(guest, key=other), "docker") is None
 
 
 def test_a_machine_without_an_identity_makes_nothing(world: DockerWorld) -> None:
-    assert restore(world.state, Guest("i-1", running=True), "docker") is None
+    assert restore(world.api.world, world.state, Guest("i-1", running=True), "docker") is None
 
 
 def test_a_machine_carries_a_line_that_says_nothing_of_other_machines(world: DockerWorld) -> None:
@@ -243,3 +248,25 @@ def test_a_machine_carries_a_line_that_says_nothing_of_other_machines(world: Doc
         json.loads(carried[first])
     )
     assert list(world.region[Subnet])
+
+
+def test_a_public_address_of_its_own_is_there_again_unless_somebody_has_it(
+    world: DockerWorld,
+) -> None:
+    world.host.namespaces.public = True
+    ids = [world.launch(), world.launch()]
+    addresses = [world.client.instance(each)["PublicIpAddress"] for each in ids]
+    after = following(world)
+    after.host.namespaces.public = True
+    taken = after.client.call("DescribeSubnets")["Subnets"][0]["SubnetId"]
+    made = after.client.call("CreateNetworkInterface", SubnetId=taken)["NetworkInterface"]
+    region = after.state.region("000000000000", "us-east-1")
+    region[NetworkInterface][made["NetworkInterfaceId"]].public_ip = addresses[1]
+    for guest in guests(after):
+        restore(after.api.world, after.state, guest)
+    now = [after.client.instance(each)["PublicIpAddress"] for each in ids]
+
+    assert all(each.startswith("198.18.") for each in addresses)
+    assert now[0] == addresses[0]
+    assert now[1].startswith("198.18.")
+    assert now[1] not in addresses
