@@ -58,7 +58,7 @@ BY_ROUTERS = "by a router for each VPC on the engine's machine"
 def blocking_routing_trial(name: str) -> str | None:
     """Return what the kernel says to a core, which is gone again afterwards."""
     try:
-        for each in perform_errands(RouterVisit(core_errands(_CORE, f"ec2t{name}"), 1), ()):
+        for each in perform_errands(RouterVisit(core_errands(_CORE, f"ec2x{name}"), 1), ()):
             os.close(each)
     except (OSError, CommandFailed) as error:
         return str(error)

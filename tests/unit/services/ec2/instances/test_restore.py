@@ -263,7 +263,7 @@ def test_a_public_address_of_its_own_is_there_again_unless_somebody_has_it(
     region = after.state.region("000000000000", "us-east-1")
     region[NetworkInterface][made["NetworkInterfaceId"]].public_ip = addresses[1]
     for guest in guests(after):
-        restore(after.api.world, after.state, guest)
+        restore(after.api.world, after.state, guest, "docker")
     now = [after.client.instance(each)["PublicIpAddress"] for each in ids]
 
     assert all(each.startswith("198.18.") for each in addresses)
