@@ -1,8 +1,9 @@
 """Where what leaves a subnet goes: its route table, followed to where each route ends; pure.
 
 A route to a NAT gateway goes on by the table of the gateway's own subnet, with another
-source. Sources: "Route tables", "Route priority", "NAT gateways", "Internet gateways",
-"Update your route tables for a VPC peering connection".
+source; one to a transit gateway by the table of the VPC's attachment there. Sources: "Route
+tables", "Route priority", "NAT gateways", "Internet gateways", "Update your route tables for a
+VPC peering connection".
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from emulator.model.vpc import Route, RouteTable, RouteTableAssociation, Vpc
 from emulator.model.vpc_peering_connection import PeeringSide, VpcPeeringConnection
 from emulator.net.cidrs import Network, known_network
 from emulator.net.routes import ACTIVE, LOCAL, routes_of, state_of
+from emulator.net.transit_routes import transit_legs
 from emulator.state.store import Region
 
 
@@ -39,7 +41,7 @@ class Way(Enum):
 
     LOCAL = "within the VPC"
     INTERNET = "an internet gateway"
-    PEER = "a peering connection"
+    PEER = "a peering connection, or a transit gateway"
     INTERFACE = "an interface of the VPC"
     SERVICE = "a gateway endpoint"
 
@@ -50,7 +52,7 @@ class Hop:
 
     Attributes:
         way: by what.
-        peer: the VPC at the other end of a peering connection.
+        peer: the VPC at the other end.
         via: the address of the interface.
         source: the address that a NAT gateway gives them; None: they keep theirs.
     """
@@ -99,12 +101,17 @@ def _legs(
     found: dict[Network, Hop | None] = {}
     for network, route in routes.items():
         works = state_of(region, table, route) == ACTIVE
-        gateway = region[NatGateway].get(route.nat_gateway_id) if works else None
-        if gateway is None:
-            found[network] = _hop(region, vpc_id, route) if works else None
-        else:
+        gateway = region[NatGateway].get(route.nat_gateway_id)
+        if not works:
+            found[network] = None
+        elif gateway is not None:
             beyond = _beyond(region, gateway, passed)
             found.update(_within(network, beyond, set(routes) - {network}))
+        elif route.transit_gateway_id is not None:
+            beyond = _transit(region, vpc_id, route.transit_gateway_id)
+            found.update(_within(network, beyond, set(routes) - {network}))
+        else:
+            found[network] = _hop(region, vpc_id, route)
     return found
 
 
@@ -119,7 +126,7 @@ def _destinations(region: Region, route: Route) -> Iterator[Network]:
 
 
 def _hop(region: Region, vpc_id: str, route: Route) -> Hop | None:
-    """Return where an active route leads that is none to a NAT gateway."""
+    """Return where an active route leads that is none to a NAT or transit gateway."""
     if route.target == LOCAL:
         return Hop(Way.LOCAL)
     prefix = route.target.rpartition("-")[0]
@@ -137,6 +144,17 @@ def _hop(region: Region, vpc_id: str, route: Route) -> Hop | None:
         peer = None if row is None else peer_of(region, vpc_id, row)
         return None if peer is None else Hop(Way.PEER, peer=peer)
     return None
+
+
+def _transit(region: Region, vpc_id: str, gateway_id: str) -> Mapping[Network, Hop | None]:
+    """Return where a transit gateway leads to."""
+    legs = transit_legs(region, vpc_id, gateway_id)
+    keys = {to: VpcKey(region.account, region.name, to) for to in legs.values() if to is not None}
+    return {
+        network: None if to is None else Hop(Way.PEER, peer=keys[to])
+        for network, to in legs.items()
+        if network.version == 4
+    }
 
 
 # Peering
@@ -200,7 +218,7 @@ def _translated(hop: Hop | None, gateway: NatGateway, address: NatAddress) -> Ho
 def _within(
     network: Network, beyond: Mapping[Network, Hop | None], others: set[Network]
 ) -> Iterator[tuple[Network, Hop | None]]:
-    """Yield a gateway's legs as far as a route to it leads to them.
+    """Yield the legs of a NAT or transit gateway as far as a route to it leads to them.
 
     Args:
         network: the route's destination.

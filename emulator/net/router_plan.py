@@ -18,6 +18,7 @@ from emulator.model.vpc_peering_connection import VpcPeeringConnection
 from emulator.net.interfaces import interface_rows
 from emulator.net.route_legs import Leg, VpcKey, address_of, legs_of, peer_of
 from emulator.net.router_addresses import PUBLIC, router_address, router_mac
+from emulator.net.transit_routes import transit_neighbours
 from emulator.net.visit import Gateway
 from emulator.state.joins import elastic_addresses
 from emulator.state.store import Region
@@ -46,7 +47,7 @@ class RouterPlan:
         public: public addresses, each with the private one that it is.
         gateways: public addresses of NAT gateways: only answers get in by them.
         private_gateways: private ones, likewise.
-        peers: the VPCs that peering connections may bring packets from.
+        peers: the VPCs that peering connections and transit gateways may bring packets from.
     """
 
     cidrs: tuple[IPv4Network, ...] = ()
@@ -64,7 +65,9 @@ def router_plan(region: Region, vpc_id: str) -> RouterPlan:
         return RouterPlan()
     rows = [row for row in region[NetworkInterface].where(vpc_id=vpc_id) if _is_used(row)]
     connections = region[VpcPeeringConnection]
-    peers = (peer_of(region, vpc_id, connection) for connection in connections)
+    peers = {peer_of(region, vpc_id, connection) for connection in connections} | {
+        VpcKey(region.account, region.name, each) for each in transit_neighbours(region, vpc_id)
+    }
     online = bool(region[InternetGateway].where(vpc_id=vpc_id))
     gateways = [
         (gateway, address)
@@ -83,7 +86,7 @@ def router_plan(region: Region, vpc_id: str) -> RouterPlan:
             )
         ),
         tuple(sorted(IPv4Address(address.private_ip or "") for _, address in gateways)),
-        tuple(sorted({peer for peer in peers if peer is not None})),
+        tuple(sorted(peer for peer in peers if peer is not None)),
     )
 
 

@@ -22,6 +22,7 @@ class Network:
     vpc_id: str
     subnet_id: str
     group_id: str
+    gateway_id: str
 
 
 def make_network(cloud: Cloud, cidr: str) -> Network:
@@ -30,14 +31,24 @@ def make_network(cloud: Cloud, cidr: str) -> Network:
     cloud.ec2.modify_subnet_attribute(
         SubnetId=subnet["SubnetId"], MapPublicIpOnLaunch={"Value": True}
     )
+    gateway = cloud.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    cloud.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc_id)
+    (table,) = cloud.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])[
+        "RouteTables"
+    ]
+    cloud.ec2.create_route(
+        RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway
+    )
     group = cloud.ec2.create_security_group(GroupName="all", Description="all", VpcId=vpc_id)
     cloud.ec2.authorize_security_group_ingress(
         GroupId=group["GroupId"], IpProtocol="-1", CidrIp="0.0.0.0/0"
     )
-    return Network(vpc_id, subnet["SubnetId"], group["GroupId"])
+    return Network(vpc_id, subnet["SubnetId"], group["GroupId"], gateway)
 
 
 def remove(cloud: Cloud, network: Network) -> None:
+    cloud.ec2.detach_internet_gateway(InternetGatewayId=network.gateway_id, VpcId=network.vpc_id)
+    cloud.ec2.delete_internet_gateway(InternetGatewayId=network.gateway_id)
     cloud.ec2.delete_security_group(GroupId=network.group_id)
     cloud.ec2.delete_subnet(SubnetId=network.subnet_id)
     cloud.ec2.delete_vpc(VpcId=network.vpc_id)

@@ -81,7 +81,8 @@ def test_the_log_says_where_an_instance_is_reached(cloud: Cloud, instance_id: st
     published = ast.literal_eval(ports[1])
     assert set(published) == {"22/tcp", "8000/tcp", "8080/tcp"}
     assert published["22/tcp"] == int(ssh[1])
-    assert ssh[2] == cloud.instance(instance_id)["PublicIpAddress"]
+    (endpoint,) = cloud.container(instance_id)["NetworkSettings"]["Networks"].values()
+    assert ssh[2] == endpoint["IPAddress"]
     bound = cloud.container(instance_id)["NetworkSettings"]["Ports"]
     assert {port: int(where[0]["HostPort"]) for port, where in bound.items()} == published
 

@@ -238,6 +238,28 @@ def test_peering_carries_packets_once_both_sides_route_them(stage: Stage) -> Non
     assert (beside, twin, deleted) == ("", "", ("", ""))
 
 
+def test_a_transit_gateway_connects_what_is_attached_to_it(stage: Stage) -> None:
+    ec2, mine, theirs = stage.cloud.ec2, stage["private"], stage["other private"]
+    gateway = ec2.create_transit_gateway()["TransitGateway"]["TransitGatewayId"]
+    attachments = [
+        ec2.create_transit_gateway_vpc_attachment(
+            TransitGatewayId=gateway, VpcId=vpc.vpc_id, SubnetIds=[vpc.private]
+        )["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"]
+        for vpc in (stage.one, stage.other)
+    ]
+    stage.one.route("10.0.0.0/8", TransitGatewayId=gateway)
+    one_side = mine.place.told(theirs.address, TELLS)
+    stage.other.route("10.0.0.0/8", TransitGatewayId=gateway)
+    both = finally_told(mine.address, lambda: mine.place.told(theirs.address, TELLS))
+    stage.one.unroute("10.0.0.0/8")
+    stage.other.unroute("10.0.0.0/8")
+    for each in attachments:
+        ec2.delete_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=each)
+
+    assert (one_side, both) == ("", mine.address)
+    assert not mine.place.tcp(theirs.address)
+
+
 def test_an_elastic_address_moves_while_instances_run(stage: Stage) -> None:
     ec2 = stage.cloud.ec2
     address = ec2.allocate_address(Domain="vpc")

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from emulator.net.route_legs import Hop, Way, legs_of
+from emulator.net.router_plan import router_plan
 from tests.fakes.topology import Topology
 
 ANYWHERE = "0.0.0.0/0"
@@ -148,3 +149,54 @@ def test_a_peering_connection_leads_nowhere_once_it_is_deleted(lab: Lab) -> None
     lab.call("DeleteVpcPeeringConnection", VpcPeeringConnectionId=peering)
 
     assert (active, lab.legs()["10.2.0.0/16"]) == (hop, None)
+
+
+# Transit gateways
+
+
+def attached(lab: Lab, gateway_id: str, vpc_id: str, subnet_id: str) -> str:
+    made = lab.call(
+        "CreateTransitGatewayVpcAttachment",
+        TransitGatewayId=gateway_id,
+        VpcId=vpc_id,
+        SubnetIds=[subnet_id],
+    )
+    lab.turn()
+    return str(made["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"])
+
+
+def test_a_transit_gateway_leads_by_its_own_table(lab: Lab) -> None:
+    gateway = lab.call("CreateTransitGateway")["TransitGateway"]["TransitGatewayId"]
+    lab.turn()
+    other = lab.vpc("10.2.0.0/16")
+    attached(lab, gateway, lab.vpc_id, lab.private)
+    attachment = attached(lab, gateway, other, lab.subnet(other, "10.2.1.0/24"))
+    lab.route(lab.private_table, "10.0.0.0/8", TransitGatewayId=gateway)
+    propagated = lab.legs()
+    (table,) = lab.call("DescribeTransitGatewayRouteTables")["TransitGatewayRouteTables"]
+    table_id = table["TransitGatewayRouteTableId"]
+    route = {"TransitGatewayRouteTableId": table_id, "DestinationCidrBlock": "10.2.7.0/24"}
+    lab.call("CreateTransitGatewayRoute", **route, Blackhole=True)
+    static = lab.legs()
+    lab.call("DeleteTransitGatewayVpcAttachment", TransitGatewayAttachmentId=attachment)
+    lab.turn()
+    hop = Hop(Way.PEER, peer=lab.key(other))
+
+    assert propagated == {
+        "10.1.0.0/16": Hop(Way.LOCAL),
+        "10.2.0.0/16": hop,
+        "10.0.0.0/8": None,
+    }
+    assert static == {**propagated, "10.2.7.0/24": None}
+    assert "10.2.0.0/16" not in lab.legs()
+
+
+def test_what_is_attached_to_the_same_transit_gateway_may_send(lab: Lab) -> None:
+    gateway = lab.call("CreateTransitGateway")["TransitGateway"]["TransitGatewayId"]
+    lab.turn()
+    other = lab.vpc("10.2.0.0/16")
+    attached(lab, gateway, lab.vpc_id, lab.private)
+    alone = router_plan(lab.here, lab.vpc_id).peers
+    attached(lab, gateway, other, lab.subnet(other, "10.2.1.0/24"))
+
+    assert (alone, router_plan(lab.here, lab.vpc_id).peers) == ((), (lab.key(other),))
