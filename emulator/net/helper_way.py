@@ -33,8 +33,6 @@ ANSWER_SECONDS = 60.0
 PROGRAM = ("-m", "emulator.net.helper")
 ROUTER_PROGRAM = ("-m", "emulator.net.router_helper")
 
-T = TypeVar("T")
-
 
 class Helpers(Protocol):
     """Runs helper containers: of the emulator's own image, with the emulator's own volumes."""
