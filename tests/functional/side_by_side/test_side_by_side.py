@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,6 +14,7 @@ from tests.functional.docker.cloud import Cloud
 from tests.functional.docker.engine import Engine, container_name
 from tests.functional.docker.waiting import until
 from tests.functional.side_by_side.hypervisor import BlankImage, state, virsh, volumes_of
+from tests.functional.side_by_side.tags import manager_of, managers_of
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +51,6 @@ def pair(cloud: Cloud, amis: Mapping[str, str], blank: BlankImage) -> tuple[str,
     return box, machine
 
 
-def tag(found: Any) -> str:
-    return next(
-        (each["Value"] for each in found.get("Tags", []) if each["Key"] == "ec2_vm_manager"), ""
-    )
-
-
-def managers_of(cloud: Cloud) -> dict[str, str]:
-    """Return the manager's tag of each AMI that has one."""
-    only = [{"Name": "tag-key", "Values": ["ec2_vm_manager"]}]
-    return {
-        each["ImageId"]: tag(each) for each in cloud.ec2.describe_images(Filters=only)["Images"]
-    }
-
-
 def test_the_amis_of_both_are_listed_with_their_tags(
     cloud: Cloud, amis: Mapping[str, str], blank: BlankImage
 ) -> None:
@@ -81,7 +67,10 @@ def test_each_ami_gives_a_machine_of_its_own_kind(cloud: Cloud, pair: tuple[str,
     assert state(box) == ""
     assert state(machine) == "running"
     assert cloud.engine.container(machine) is None
-    assert (tag(cloud.instance(box)), tag(cloud.instance(machine))) == ("docker", "libvirt")
+    assert (manager_of(cloud.instance(box)), manager_of(cloud.instance(machine))) == (
+        "docker",
+        "libvirt",
+    )
 
 
 def test_the_command_instances_shows_whose_each_is(cloud: Cloud, pair: tuple[str, str]) -> None:
@@ -145,7 +134,7 @@ def test_a_killed_emulators_machines_are_each_known_again(
     )
     shown = {each["InstanceId"]: each for one in found for each in one["Instances"]}
 
-    assert {each: tag(shown[each]) for each in shown} == {box: "docker", machine: "libvirt"}
+    assert {each: manager_of(shown[each]) for each in shown} == {box: "docker", machine: "libvirt"}
     assert {each["State"]["Name"] for each in shown.values()} == {"running"}
     assert state(machine) == "running"
 
