@@ -74,11 +74,15 @@ class GuestWay(Way, CountsFlows):
         if owner is None:
             raise VMError(f"{container!r} is no network namespace of a guest")
         namespace, instance_id = owner
-        if self.plugs is not None:
-            wanted = {each.mac_address for each in visit.interfaces}
-            for each in visit.former:
-                if each.mac_address not in wanted:
-                    await self.plugs.unplug(instance_id, each.mac_address)
+        if self.plugs is not None and not visit.are_arranged:
+            wanted = {each.mac_address.lower() for each in visit.interfaces}
+            had = [each.mac_address.lower() for each in visit.former]
+            if visit.listening:
+                # The first visit of a run, which may have begun after a change.
+                had += await self.plugs.plugged(instance_id)
+            for mac_address in had:
+                if mac_address not in wanted:
+                    await self.plugs.unplug(instance_id, mac_address)
         opened = await self._threads.run(_blocking_visit, container, visit)
         if self.plugs is not None and not visit.are_arranged:
             for each in visit.interfaces:

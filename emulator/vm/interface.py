@@ -614,6 +614,10 @@ class Plugs(Protocol):
     async def unplug(self, instance_id: str, mac_address: str) -> None:
         """Take an interface from a guest; it may not have it."""
 
+    @abstractmethod
+    async def plugged(self, instance_id: str) -> Collection[str]:
+        """Return the MAC addresses of the interfaces that a guest has on such links."""
+
 
 class GuestPorts(Protocol):
     """Plugs guests that have kernels of their own into their VPC.

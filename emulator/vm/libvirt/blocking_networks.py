@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 import libvirt
@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from emulator.vm.interface import GuestNetwork
 from emulator.vm.libvirt.blocking import Hypervisor, LibvirtError, translated
 from emulator.vm.libvirt.domain import LinkPort
-from emulator.vm.libvirt.domain_xml import parse, port_element, write
+from emulator.vm.libvirt.domain_xml import parse, port_element, ports_of, write
 from emulator.vm.libvirt.network_xml import (
     Network,
     is_of,
@@ -154,6 +154,16 @@ def unplug(hypervisor: Hypervisor, name: str, mac_address: str) -> None:
         found = _element_of(domain, mac_address)
         if found is not None:
             domain.detachDeviceFlags(found, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+
+@translated
+def plugged(hypervisor: Hypervisor, name: str) -> Sequence[str]:
+    """Return the MAC addresses of a domain's interfaces on links; none where it is off."""
+    domain = hypervisor.raw.lookupByName(name)
+    if not domain.isActive():
+        return []
+    ports = ports_of(parse(domain.XMLDesc(0)))
+    return [port.mac_address.lower() for port in ports if isinstance(port, LinkPort)]
 
 
 def _element_of(domain: libvirt.virDomain, mac_address: str) -> str | None:

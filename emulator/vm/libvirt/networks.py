@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import attrs
 
@@ -74,4 +74,10 @@ class Networks(Wires, Plugs):
         """Take an interface from a guest."""
         await self.host.connection.run(
             blocking_networks.unplug, names.domain_name(instance_id), mac_address
+        )
+
+    async def plugged(self, instance_id: str) -> Collection[str]:
+        """Return the MAC addresses of the interfaces that a guest has on links."""
+        return await self.host.connection.run(
+            blocking_networks.plugged, names.domain_name(instance_id)
         )

@@ -137,6 +137,9 @@ class NamespaceGuests(VMManager, Plugs):
             device = f"e{mac_address.replace(':', '')}"
             ip("-n", f"guest-{instance_id}", "link", "delete", device)
 
+    async def plugged(self, instance_id: str) -> Sequence[str]:
+        return []
+
     async def start(self, instance_id: str) -> Guest:
         raise NotImplementedError
 

@@ -176,6 +176,7 @@ class FakePlugs(Plugs):
     """Notes what guests are given."""
 
     said: list[str] = attrs.field(factory=list)
+    there: list[str] = attrs.field(factory=list)
 
     async def plug(self, instance_id: str, link: str, mac_address: str) -> None:
         self.said.append(f"plug {instance_id} {link} {mac_address}")
@@ -183,10 +184,14 @@ class FakePlugs(Plugs):
     async def unplug(self, instance_id: str, mac_address: str) -> None:
         self.said.append(f"unplug {instance_id} {mac_address}")
 
+    async def plugged(self, instance_id: str) -> list[str]:
+        assert instance_id == ONE
+        return self.there
 
-def visited(monkeypatch: pytest.MonkeyPatch, visit: Visit) -> Sequence[str]:
-    """Return what a guest is given and what it loses by a visit."""
-    plugs = FakePlugs()
+
+def visited(monkeypatch: pytest.MonkeyPatch, visit: Visit, *there: str) -> Sequence[str]:
+    """Return what a guest, which has some interfaces, is given and what it loses by a visit."""
+    plugs = FakePlugs(there=list(there))
     monkeypatch.setattr(
         "emulator.net.guest_way._blocking_visit", lambda *_: plugs.said.append("visit") or []
     )
@@ -218,6 +223,19 @@ def test_an_interface_is_taken_away_before_its_link(
     said = visited(monkeypatch, Visit((first,), former=(first, second)))
 
     assert said == [f"unplug {ONE} 0a:00:00:00:00:02", "visit"]
+
+
+def test_an_interface_that_a_new_run_does_not_know_is_taken_away(
+    monkeypatch: pytest.MonkeyPatch, lab: Lab
+) -> None:
+    lab.connect(ONE)
+    visit = lab.way.visits[0][1]
+    own = visit.interfaces[0].mac_address
+
+    said = visited(monkeypatch, visit, own, "0a:00:00:00:00:09")
+
+    assert visit.listening
+    assert said == [f"unplug {ONE} 0a:00:00:00:00:09", "visit"]
 
 
 def test_a_new_filter_alone_plugs_nothing(monkeypatch: pytest.MonkeyPatch, lab: Lab) -> None:
