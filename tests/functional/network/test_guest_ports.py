@@ -296,7 +296,7 @@ def a_place_behind(guest: Inmate) -> Place:
         f"ip -n {name} address add 192.0.2.2/24 dev eth0",
         f"ip -n {name} link set eth0 up",
         f"ip -n {name} route add default via 192.0.2.1",
-        f"{inside} sysctl -qw net.ipv4.ip_forward=1",
+        f"{inside} busybox sysctl -qw net.ipv4.ip_forward=1",
         f"{inside} nft add table ip nat",
         f"{inside} nft add chain ip nat out {{ type nat hook postrouting priority 100 ; }}",
         f"{inside} nft add rule ip nat out oifname ens0 masquerade",
