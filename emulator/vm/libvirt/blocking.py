@@ -227,6 +227,10 @@ SHUTTING_DOWN = libvirt.VIR_DOMAIN_SHUTDOWN
 OFF = libvirt.VIR_DOMAIN_SHUTOFF
 CRASHED = libvirt.VIR_DOMAIN_CRASHED
 SUSPENDED = libvirt.VIR_DOMAIN_PMSUSPENDED
+# Why a domain is paused: nobody did it, the machine itself is in trouble.
+PAUSED_BY_TROUBLE = frozenset(
+    {libvirt.VIR_DOMAIN_PAUSED_CRASHED, libvirt.VIR_DOMAIN_PAUSED_IOERROR}
+)
 # Why a domain is off.
 OFF_BY_GUEST = libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN
 OFF_BY_FORCE = libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED

@@ -264,6 +264,9 @@ class Domains(VMManager, WaitsForGuests):
         name = names.domain_name(instance_id)
         if not found.is_up:
             raise Conflict(f"{instance_id} is not running")
+        if found.is_in_trouble:
+            await self._start_anew(host, name)
+            return
         rebooted: Deferred[None] = Deferred()
         self._rebooted[name], self._waited_for[name] = rebooted, True
         try:
@@ -291,9 +294,12 @@ class Domains(VMManager, WaitsForGuests):
         try:
             await host.connection.run(Hypervisor.reset, name)
         except (Conflict, Unsupported):
-            # A machine that panicked cannot be reset: it is made anew.
-            await host.connection.run(Hypervisor.power_off, name)
-            await self.start(name)
+            await self._start_anew(host, name)
+
+    async def _start_anew(self, host: Host, name: str) -> None:
+        """Make a machine anew that hears no button any more."""
+        await host.connection.run(Hypervisor.power_off, name)
+        await self.start(name)
 
     async def _restarts(self, name: str, rebooted: Deferred[None]) -> bool:
         """Wait for a guest to restart, and tell whether that is worth waiting for no longer."""

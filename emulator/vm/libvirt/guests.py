@@ -13,6 +13,8 @@ from emulator.vm.libvirt.blocking import (
     OFF_BY_FAILURE,
     OFF_BY_FORCE,
     OFF_BY_GUEST,
+    PAUSED,
+    PAUSED_BY_TROUBLE,
     RUNNING,
     SHUTTING_DOWN,
     SUSPENDED,
@@ -51,7 +53,14 @@ class Found:
     @property
     def is_up(self) -> bool:
         """Whether the guest is up."""
-        return self.state.state in UP
+        return self.state.state in UP or self.is_in_trouble
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether its kernel panicked, or its disk cannot be written to."""
+        state = self.state
+        paused = state.state == PAUSED and state.reason in PAUSED_BY_TROUBLE
+        return paused or state.state == CRASHED
 
     @property
     def guest(self) -> Guest:
@@ -65,7 +74,7 @@ class Found:
             memento=note.memento,
             ended=_ended(self.state),
             ended_well=self.state.is_off and self.state.reason == OFF_BY_GUEST,
-            health=IMPAIRED if self.state.state == CRASHED else OK,
+            health=IMPAIRED if self.is_in_trouble else OK,
         )
 
 

@@ -9,6 +9,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from emulator.vm.interface import (
+    IMPAIRED,
     INITIALIZING,
     OK,
     Guest,
@@ -23,6 +24,7 @@ from tests.contracts.vm_manager import SPEC as CONTRACT_SPEC
 pytest.importorskip("libvirt", reason="libvirt's binding is missing: tests/lab/parts/90-libvirt")
 
 from emulator.vm.libvirt.blocking import (
+    CRASHED,
     OFF,
     OFF_BY_CRASH,
     OFF_BY_GUEST,
@@ -432,6 +434,28 @@ def test_only_a_guest_that_shut_down_ended_well(host: LibvirtHost, state: int, w
 
     assert Found(note, DomainState(OFF, state), xml).guest.ended_well is well
     assert Found(note, DomainState(RUNNING, state), xml).guest.ended == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "running", "health"),
+    [
+        (DomainState(RUNNING, 1), True, OK),
+        (DomainState(CRASHED, 1), True, IMPAIRED),
+        (DomainState(PAUSED, 10), True, IMPAIRED),
+        (DomainState(PAUSED, 5), True, IMPAIRED),
+        (DomainState(PAUSED, 1), False, OK),
+    ],
+)
+def test_a_guest_in_trouble_is_up_and_impaired(
+    host: LibvirtHost, state: DomainState, running: bool, health: str
+) -> None:
+    launch(host)
+    xml = parse(host.ask(Hypervisor.xml, ID))
+    note = note_of(xml)
+    assert note is not None
+    guest = Found(note, state, xml).guest
+
+    assert (guest.running, guest.health, guest.ended) == (running, health, "")
 
 
 # Starting and ending the emulator
