@@ -215,7 +215,7 @@ async def begin() -> None:
     assert guests.ports.obstacle() is None, guests.ports.obstacle()
     for guest in await guests.describe():
         assert guest.key is not None
-        if restore(state, guest, guests.name) is None:
+        if restore(api.world, state, guest, guests.name) is None:
             await guests.terminate(guest.instance_id)  # its VPC was the former emulator's
         else:
             await guests.ports.connect(guest.key)
