@@ -36,21 +36,21 @@ class KeptRecords:
     """
 
     _world: World
-    _written: dict[str, str] = attrs.field(factory=dict, init=False)
 
     def watch(self, region: Region) -> None:
         """Write a region's records from now on."""
         if region.name == EVERYWHERE:
             return
+        written: dict[str, str] = {}
         reader = Derived(
             id=f"records of {region.account} {region.name}",
             on_stale=lambda: self._world.later(
-                AFTER_SECONDS, "keeping records of volumes", self._look, region, reader
+                AFTER_SECONDS, "keeping records of volumes", self._look, region, reader, written
             ),
         )
-        self._look(region, reader)
+        self._look(region, reader, written)
 
-    def _look(self, region: Region, reader: Derived) -> None:
+    def _look(self, region: Region, reader: Derived, written: dict[str, str]) -> None:
         found: dict[str, tuple[KeepsVolumes, str]] = {}
 
         def read() -> bytes:
@@ -61,22 +61,28 @@ class KeptRecords:
             return b""
 
         region.reads.during(reader, read)
+        for gone in written.keys() - found.keys():
+            del written[gone]
         for resource_id, (manager, text) in found.items():
-            if self._written.get(resource_id) != text:
-                self._written[resource_id] = text
+            if written.get(resource_id) != text:
+                written[resource_id] = text
                 self._world.background.start(
-                    f"keeping the record of {resource_id}", self._write(manager, resource_id, text)
+                    f"keeping the record of {resource_id}",
+                    _write(manager, resource_id, text, written),
                 )
 
-    async def _write(self, manager: KeepsVolumes, resource_id: str, text: str) -> None:
-        try:
-            is_kept = await manager.keep_record(resource_id, text)
-        except VMError as error:
-            log.warn("{id} is not kept: {error}", id=resource_id, error=str(error))
-            is_kept = False
-        if not is_kept and self._written.get(resource_id) == text:
-            # It has no data yet: its next change tries again.
-            del self._written[resource_id]
+
+async def _write(
+    manager: KeepsVolumes, resource_id: str, text: str, written: dict[str, str]
+) -> None:
+    try:
+        is_kept = await manager.keep_record(resource_id, text)
+    except VMError as error:
+        log.warn("{id} is not kept: {error}", id=resource_id, error=str(error))
+        is_kept = False
+    if not is_kept and written.get(resource_id) == text:
+        # It has no data yet: its next change tries again.
+        del written[resource_id]
 
 
 def _text(region: Region, row: Volume | Snapshot) -> str:
