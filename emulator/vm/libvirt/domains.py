@@ -314,7 +314,9 @@ class Domains(VMManager, WaitsForGuests):
         """End a guest with all that was its own."""
         host = await self.hosts.holding(instance_id)
         found = None if host is None else await self._find(host, instance_id)
-        if host is not None and found is not None:
+        if host is not None and found is None:
+            await self._remove_remains(host, instance_id)
+        elif host is not None and found is not None:
             # Should this be killed, the next start goes on with it.
             note = attrs.evolve(found.note, is_whole=False)
             await host.connection.run(blocking_set_note, note)
@@ -322,12 +324,20 @@ class Domains(VMManager, WaitsForGuests):
                 await self.power_down(host, instance_id, min(TERMINATE_SECONDS, self._stop_seconds))
             await self.remove(host, instance_id)
 
+    async def _remove_remains(self, host: Host, instance_id: str) -> None:
+        """Remove what is left of a guest whose domain somebody took away."""
+        key = self.hosts.key_of(instance_id)
+        await host.connection.run(blocking_discard_remains, host.place, instance_id)
+        if key is not None:
+            await self._ports.forget(key)
+        self.hosts.forget(instance_id)
+
     async def remove(self, host: Host, instance_id: str) -> None:
         """Remove a domain that may be whole or not, with what belongs to it."""
         self._boots.forget(instance_id)
         found = await self._find(host, instance_id)
         if found is None:
-            self.hosts.forget(instance_id)
+            await self._remove_remains(host, instance_id)
             return
         name = names.domain_name(instance_id)
         await host.connection.run(Hypervisor.power_off, name)
@@ -449,6 +459,12 @@ def blocking_discard(hypervisor: Hypervisor, place: names.Place, instance_id: st
         own = disks.own_volumes(place, held)
         disks.blocking_discard(hypervisor, place, own)
     disks.blocking_discard_remains(hypervisor, place, instance_id)
+
+
+def blocking_discard_remains(hypervisor: Hypervisor, place: names.Place, instance_id: str) -> None:
+    """Delete what an instance left in the pool that has no domain any more, whosever it was."""
+    if names.is_instance(instance_id) and hypervisor.state(instance_id) is None:
+        disks.blocking_discard_remains(hypervisor, place, instance_id)
 
 
 def blocking_all(hypervisor: Hypervisor, namespace: str) -> Sequence[Found]:

@@ -19,8 +19,8 @@ IDLE = _HALT
 OFF = b"\xba\x04\x06\xb8\x00\x20\xef" + _HALT
 # mov dx, 0x505; mov al, 1; out dx, al: the panic device.
 PANIC = b"\xba\x05\x05\xb0\x01\xee" + _HALT
-# mov ah, 1; mov al, letter; xor dx, dx; int 0x14, and so on: the firmware's serial port.
-TALK = b"".join(b"\xb4\x01\xb0" + bytes([each]) + b"\x31\xd2\xcd\x14" for each in b"here") + _HALT
+# mov dx, 0x3f8, then mov al, letter; out dx, al for each: the first serial port.
+TALK = b"\xba\xf8\x03" + b"".join(bytes((0xB0, each, 0xEE)) for each in b"here") + _HALT
 
 
 def put(hypervisor: Hypervisor, code: bytes, tmp_path: Path) -> str:

@@ -221,6 +221,18 @@ def test_without_the_domain_that_the_user_named_nothing_launches() -> None:
     host.close()
 
 
+def test_of_a_guest_whose_domain_was_removed_outside_nothing_stays_but_its_volumes(
+    plugged: LibvirtHost, ports: Ports
+) -> None:
+    launch(plugged)
+    raw(plugged).lookupByName(ID).destroy()
+    raw(plugged).lookupByName(ID).undefine()
+    plugged.result_of(plugged.manager.terminate(ID))
+
+    assert not any(name.startswith(f"{ID}.") for name in plugged.volumes())
+    assert ports.said[-1] == "forget"
+
+
 # Guests that are plugged into their VPCs
 
 
