@@ -64,6 +64,8 @@ class _Counted:
         turn: which table counts; None: none does.
         since_seconds: when it began, in seconds since 1970.
         is_visited: whether a visit is under way.
+        not_before_seconds: when counting may begin, by the clock: what failed to begin is not
+            tried again at once.
     """
 
     key: GuestKey
@@ -74,6 +76,7 @@ class _Counted:
     turn: int | None = None
     since_seconds: int = 0
     is_visited: bool = False
+    not_before_seconds: float = 0.0
 
 
 @attrs.define(eq=False)
@@ -138,6 +141,8 @@ class FlowLogs:
         """Begin or end counting, where records say so."""
         wanted = bool(self._logs(guest))
         if guest.is_visited or wanted == (guest.turn is not None):
+            return
+        if wanted and self._clock.seconds() < guest.not_before_seconds:
             return
         guest.is_visited = True
         if wanted:
@@ -219,6 +224,8 @@ class FlowLogs:
     def _failed(self, guest: _Counted, message: str) -> None:
         if self._guests.get(guest.key) is not guest:
             return  # it ended meanwhile
+        guest.not_before_seconds = self._clock.seconds() + INTERVAL_SECONDS
+        self._clock.call_later(INTERVAL_SECONDS, self._be_due)
         log.warn("flows of {instance} are not known: {error}", instance=guest.key, error=message)
         for logs in self._logs(guest).values():
             for each in logs:

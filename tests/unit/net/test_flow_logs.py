@@ -184,3 +184,19 @@ def test_a_listing_that_cannot_be_read_is_told(lab: Lab) -> None:
 
     assert lab.shown(log)["DeliverLogsStatus"] == "FAILED"
     assert "cannot be read" in lab.shown(log)["DeliverLogsErrorMessage"]
+
+
+def test_what_cannot_be_begun_is_tried_once_a_minute(lab: Lab) -> None:
+    log = lab.create(VPC, "VPC")
+    lab.way.fails = True
+    lab.flows.begin(lab.key, "box", 7)
+    for _ in range(10):
+        lab.ec2.turn(1)
+    tried = len(lab.way.visits)
+    status = lab.shown(log)["DeliverLogsStatus"]
+    lab.way.fails = False
+    lab.ec2.turn(INTERVAL_SECONDS)
+    lab.ec2.turn(GATHER_SECONDS)
+
+    assert (tried, status) == (1, "FAILED")
+    assert len(lab.way.visits) == 2
