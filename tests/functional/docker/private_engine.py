@@ -29,10 +29,14 @@ def ip(*words: str) -> None:
 
 
 class PrivateEngine:
-    """Started when made; ``close`` ends it and removes everything that was its own."""
+    """Started when made; ``close`` ends it and removes everything that was its own.
 
-    def __init__(self, folder: Path) -> None:
+    ``options`` are dockerd's; ``{outside}`` is this machine's address, as the engine sees it.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self._options = options
         self.certificates = folder / "certificates"
         self._data = folder / "data"
         mark = uuid4().hex[:6]
@@ -89,6 +93,7 @@ class PrivateEngine:
                     f"--data-root={self._data}",
                     f"--exec-root={self.folder / 'exec'}",
                     f"--pidfile={self.folder / 'pid'}",
+                    *(option.format(outside=self._outside) for option in self._options),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
