@@ -121,9 +121,6 @@ def guest_ports(
 ) -> Plugged:
     """Return what plugs guests in, or what says why nothing does."""
     way = GuestWay(threads, distance(config))
-    obstacle = way.obstacle()
-    if obstacle is not None:
-        return Plugged(NoPorts(obstacle))
     filters = Enforcement(
         state,
         way,
@@ -138,6 +135,10 @@ def guest_ports(
     )
     namespaces = InstanceNamespaces(state, way, filters, flows if truth.is_enforced else None)
     ports = VpcPorts(state, way, namespaces, config.emulator_namespace)
+    # It is tried here and now, where nobody waits for an answer yet.
+    obstacle = ports.obstacle()
+    if obstacle is not None:
+        return Plugged(NoPorts(obstacle))
 
     def join(manager: LibvirtManager) -> None:
         networks = Networks(
