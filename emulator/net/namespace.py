@@ -222,6 +222,11 @@ class InstanceNamespaces(Namespaces):
         if self._routers is not None:
             await self._routers.begin(obstacle)
 
+    async def foresee(self, key: GuestKey, link: GuestLink) -> None:
+        """Make the router of a guest's VPC."""
+        if self._routers is not None and link.network_id and link.gateway:
+            await self._routers.ensure(key, link)
+
     def are_public(self) -> bool:
         """Tell whether routers make public addresses real."""
         return self._routers is not None and self._routers.routed.is_real

@@ -528,6 +528,16 @@ class Namespaces(Protocol):
         """
 
     @abstractmethod
+    async def foresee(self, key: GuestKey, link: GuestLink) -> None:
+        """Make what a guest's network has besides guests, while the guest itself is made.
+
+        ``prepare`` does that, too; this saves waiting for it.
+
+        Raises:
+            VMError: it could not be made.
+        """
+
+    @abstractmethod
     def are_public(self) -> bool:
         """Tell whether guests are reached at public addresses that EC2 gives them."""
 

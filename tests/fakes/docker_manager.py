@@ -61,6 +61,7 @@ class FakeNamespaces(Namespaces):
         self.enters = False
         self.public = False
         self.begun: list[str | None] = []
+        self.foreseen: list[tuple[str, GuestLink]] = []
         self.fails_inside = False
         self.ran: list[tuple[tuple[str, ...], bytes]] = []
 
@@ -69,6 +70,9 @@ class FakeNamespaces(Namespaces):
 
     async def begin(self, obstacle: str | None) -> None:
         self.begun.append(obstacle)
+
+    async def foresee(self, key: GuestKey, link: GuestLink) -> None:
+        self.foreseen.append((key.instance_id, link))
 
     def are_public(self) -> bool:
         return self.public

@@ -13,6 +13,7 @@ import attrs
 from twisted.internet.defer import DeferredSemaphore
 from twisted.logger import Logger
 
+from emulator.core.background import Background
 from emulator.core.threads import Threads
 from emulator.vm.docker import files, names
 from emulator.vm.docker.archive import Entry, pack
@@ -103,6 +104,7 @@ class Containers(VMManager):
         keep_terminated: whether a terminated guest's container stays, for debugging.
         random: for the ports on the host.
         epoch_seconds: the time, for files.
+        background: owns what goes on beside calls.
     """
 
     _connection: Connection
@@ -115,6 +117,7 @@ class Containers(VMManager):
     _keep_terminated: bool
     _random: random.Random
     _epoch_seconds: Callable[[], float]
+    _background: Background = attrs.field(kw_only=True)
     name: str = attrs.field(default="docker", init=False)
     disks: Disks | None = attrs.field(default=None, init=False)
     host_ports: HostPorts | None = attrs.field(default=None, init=False)
@@ -172,6 +175,9 @@ class Containers(VMManager):
         if spec.network is None:
             raise VMError("an instance needs a network interface")
         network = await self.networks.ensure(engine, spec.network)
+        # It takes as long as the container takes, if it is the first one there.
+        link = GuestLink(network.id, network.gateway)
+        self._background.start(f"a router for {spec.network.vpc_id}", self._foresee(spec.key, link))
         place = self._place(spec, network, image, await self._tools.volume(engine))
         config = container_config(
             spec,
@@ -212,6 +218,13 @@ class Containers(VMManager):
             undo.pop_all()
         _tell(guest)
         return guest
+
+    async def _foresee(self, key: GuestKey, link: GuestLink) -> None:
+        try:
+            await self._namespaces.foresee(key, link)
+        except VMError as error:
+            # It is tried again once the guest is up, and is the guest's failure then.
+            log.debug("{instance} is not awaited: {error}", instance=key, error=str(error))
 
     async def _undo(self, engine: Engine, container: str, key: GuestKey) -> None:
         self._forget(key)

@@ -11,7 +11,6 @@ import attrs
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 
-from emulator.core.background import Background
 from emulator.core.threads import Threads
 from emulator.vm.docker import names
 from emulator.vm.docker.blocking import Engine, EngineError
@@ -96,14 +95,12 @@ class DockerManager(
     """Containers, and what else a Docker engine can do for EC2.
 
     Args:
-        background: owns the downloads.
         seconds: the time, for durations.
         command_threads: where commands in guests block, some for hours.
         defaults: the AMIs to have from the start; none where they are not wanted.
         remove_at_end: whether every guest ends with the emulator.
     """
 
-    _background: Background = attrs.field(kw_only=True)
     _seconds: Callable[[], float] = attrs.field(kw_only=True)
     _command_threads: Threads = attrs.field(kw_only=True)
     _defaults: Sequence[DefaultImage] = attrs.field(default=(), kw_only=True)

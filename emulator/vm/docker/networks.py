@@ -29,11 +29,13 @@ class DockerNetwork:
     Attributes:
         cidr: its range, which is the VPC's own block unless that was taken.
         id: the engine's.
+        gateway: the address of the engine's machine there.
     """
 
     name: str
     cidr: str
     id: str = attrs.field(default="", eq=False)
+    gateway: str = attrs.field(default="", eq=False)
 
     def address_for(self, private_ip: str) -> str | None:
         """Return the address to ask for there: the private one, if the range holds it."""
@@ -43,9 +45,11 @@ class DockerNetwork:
 
 def described(network: Mapping[str, Any]) -> DockerNetwork:
     """Return a network from what the engine says of it."""
-    ranges = [pool["Subnet"] for pool in network["IPAM"]["Config"] or () if "Subnet" in pool]
-    ipv4 = next((text for text in ranges if ":" not in text), "0.0.0.0/32")
-    return DockerNetwork(network["Name"], ipv4, network.get("Id", ""))
+    pools = [pool for pool in network["IPAM"]["Config"] or () if "Subnet" in pool]
+    pool = next((each for each in pools if ":" not in each["Subnet"]), {"Subnet": "0.0.0.0/32"})
+    # An engine that was told none takes the first address, and does not always say so.
+    gateway = pool.get("Gateway") or str(IPNetwork(pool["Subnet"]).network_address + 1)
+    return DockerNetwork(network["Name"], pool["Subnet"], network.get("Id", ""), gateway)
 
 
 def overlaps(cidr: str, others: Iterable[str]) -> str | None:

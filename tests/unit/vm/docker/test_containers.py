@@ -88,6 +88,17 @@ def test_the_namespace_is_ready_when_the_launch_is_done(host: DockerHost) -> Non
     assert host.namespaces.prepared == [(ID, host.engine.box(NAME)["State"]["Pid"])]
 
 
+def test_what_its_network_needs_is_made_while_the_container_is(host: DockerHost) -> None:
+    seen: list[int] = []
+    host.engine.on["start"] = lambda _: seen.append(len(host.namespaces.foreseen))
+    launched(host)
+    ((instance_id, link),) = host.namespaces.foreseen
+
+    assert (instance_id, seen) == (ID, [1])
+    assert link.network_id
+    assert link.gateway == "172.31.0.1"
+
+
 def test_where_no_namespace_can_be_entered_guests_run_without(host: DockerHost) -> None:
     host.namespaces.reason = "only root may"
 
