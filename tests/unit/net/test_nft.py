@@ -177,6 +177,8 @@ def test_the_machine_of_the_engine_has_port_22_and_what_is_open_to_all() -> None
 
     assert arriving.index("ip saddr $host goto from_host") < arriving.index("goto in_0")
     assert "ip saddr $host tcp dport 22 accept" in arriving
+    # By its address on the internet of instances, too.
+    assert "ip saddr 198.18.255.255 tcp dport 22 accept" in arriving
     assert not any(" 22 " in line for line in script(ruleset, host_ssh=False).splitlines())
     assert chain(script(ruleset), "from_host") == ["goto host_0"]
     assert chain(script(ruleset), "host_0") == ["tcp dport { 80 } goto tracked"]

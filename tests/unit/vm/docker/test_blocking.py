@@ -244,3 +244,20 @@ def test_a_stream_may_be_closed_before_and_after_it_is_read(engine_socket: Docke
     stream.close_connection()
     read(stream)
     stream.close_connection()
+
+
+@pytest.mark.parametrize(
+    ("info", "obstacle"),
+    [
+        ({"OperatingSystem": "Debian GNU/Linux 12"}, None),
+        ({"OperatingSystem": "Docker Desktop"}, "Docker Desktop runs containers in a machine"),
+        ({"SecurityOptions": ["name=seccomp", "name=rootless"]}, "a rootless engine has networks"),
+        ({"OperatingSystem": None, "SecurityOptions": None}, None),
+    ],
+)
+def test_an_engine_tells_whether_its_machine_is_the_users(
+    info: dict[str, Any], obstacle: str | None
+) -> None:
+    said = blocking.machine_obstacle(info)
+
+    assert said is None if obstacle is None else (said or "").startswith(obstacle)

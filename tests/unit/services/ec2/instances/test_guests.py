@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from emulator.model.network_interface import NetworkInterface
 from emulator.services.ec2.instances import machines
 from emulator.vm.docker.blocking import EngineError
 from emulator.vm.interface import GuestKey
@@ -371,3 +372,36 @@ def test_a_reset_while_the_engine_is_away_is_a_reset(world: DockerWorld) -> None
 
     assert len(world.engine.boxes) == 1
     assert len(world.host.background) == 0
+
+
+# Public addresses
+
+
+def test_a_machine_has_its_public_address_before_it_is_launched(world: DockerWorld) -> None:
+    """So it is there when the guest boots, as on AWS."""
+    world.host.namespaces.public = True
+    seen: list[Any] = []
+    region = world.state.region("000000000000", "us-east-1")
+    world.engine.on["start"] = lambda _: seen.extend(
+        row.public_ip for row in region[NetworkInterface]
+    )
+    shown = world.client.instance(world.launch())
+
+    assert seen == [shown["PublicIpAddress"]]
+    assert shown["PublicIpAddress"].startswith("198.18.")
+    assert shown["PublicIpAddress"] != shown["PrivateIpAddress"]
+
+
+def test_a_machine_that_starts_again_gets_another_public_address() -> None:
+    world = DockerWorld(stop_for_real=True)
+    world.host.namespaces.public = True
+    instance_id = world.launch()
+    before = world.client.instance(instance_id)["PublicIpAddress"]
+    world.client.call("StopInstances", InstanceIds=[instance_id])
+    stopped = world.client.instance(instance_id)
+    world.client.call("StartInstances", InstanceIds=[instance_id])
+    after = world.client.instance(instance_id)["PublicIpAddress"]
+
+    assert "PublicIpAddress" not in stopped
+    assert after.startswith("198.18.")
+    assert after != before
