@@ -209,7 +209,7 @@ def test_an_emulator_that_is_killed_leaves_nothing_that_the_next_does_not_know_o
             lambda both: both[0] == both[1],
         )
     quick.terminate_all()
-    assert hypervisor.of(quick.namespace) == {}
+    until(lambda: hypervisor.of(quick.namespace), lambda left: left == {})
 
 
 def test_two_emulators_leave_each_others_guests_alone(
@@ -229,12 +229,22 @@ def test_two_emulators_leave_each_others_guests_alone(
 # Settings
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[tuple[Hypervisor, str]]:
+    """A pool of a test's own with an AMI whose guests do nothing."""
+    hypervisor = Hypervisor()
+    hypervisor.begin()
+    yield hypervisor, small_guests.put(hypervisor, small_guests.IDLE, tmp_path)
+    hypervisor.end()
+
+
 def test_guests_on_a_network_of_libvirts_have_an_address_and_no_metadata_service(
-    hypervisor: Hypervisor, amis: Mapping[str, str]
+    own: tuple[Hypervisor, str],
 ) -> None:
+    hypervisor, image_id = own
     cloud = VmCloud(hypervisor, EC2_LIBVIRT_NETWORK="default", EC2_LIBVIRT_STOP_SECONDS="1")
     try:
-        instance_id = cloud.run(amis["idle"])
+        instance_id = cloud.run(image_id)
         address = cloud.instance(instance_id)["PublicIpAddress"]
         cloud.logged(f"Instance {instance_id} will be accessible via SSH at: {address}:22")
         assert f"ip='{address}'" in hypervisor("net-dumpxml", "default")
@@ -248,9 +258,8 @@ def test_guests_on_a_network_of_libvirts_have_an_address_and_no_metadata_service
         cloud.discard()
 
 
-def test_a_domain_is_made_like_another_one(
-    hypervisor: Hypervisor, amis: Mapping[str, str], tmp_path: Path
-) -> None:
+def test_a_domain_is_made_like_another_one(own: tuple[Hypervisor, str], tmp_path: Path) -> None:
+    hypervisor, image_id = own
     name = f"{hypervisor.pool}-golden"
     xml = tmp_path / "golden.xml"
     xml.write_text(
@@ -262,7 +271,7 @@ def test_a_domain_is_made_like_another_one(
     hypervisor("define", str(xml))
     cloud = VmCloud(hypervisor, EC2_REFERENCE_DOMAIN=name, EC2_LIBVIRT_STOP_SECONDS="1")
     try:
-        instance_id = cloud.run(amis["idle"])
+        instance_id = cloud.run(image_id)
         made = hypervisor("dumpxml", instance_id)
         assert "i6300esb" in made
         assert "Nehalem" in made

@@ -225,10 +225,11 @@ def disks_at_launch(
     return disks
 
 
-def release_from_instance(_: World, region: Region, instance_id: str) -> None:
+def release_from_instance(world: World, region: Region, instance_id: str) -> None:
     """Let go the volumes of an instance that has terminated.
 
-    Those marked so are deleted with it; the others become available.
+    Those marked so are deleted with it; the others become available. Their data went with the
+    machine, unless that had vanished by itself.
     """
     table: Table[Volume] = region[Volume]
     for volume, attachment in attached_to(region, instance_id):
@@ -236,6 +237,7 @@ def release_from_instance(_: World, region: Region, instance_id: str) -> None:
         if attachment.delete_on_termination and volume.attachment is None:
             table.remove(volume)
             _forget_modification(region, volume)
+            volume_data.begin_deletion(world, volume)
 
 
 def _forget_modification(region: Region, volume: Volume) -> None:
