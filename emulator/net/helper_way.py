@@ -50,7 +50,7 @@ class Helpers(Protocol):
         Args:
             network: Docker's network mode: ``host``, or ``container:`` and a container.
             arguments: Python's.
-            privileged: whether it may do everything, as making namespaces asks for.
+            privileged: whether it may make namespaces.
 
         Raises:
             VMError: the engine refuses.

@@ -13,6 +13,14 @@ from emulator.vm.docker.blocking import Engine, EngineError
 from emulator.vm.docker.connection import Connection
 
 PYTHON = "python3"
+# To make namespaces, and to write their settings below /proc/sys. A container that may do
+# everything would be simpler, and more than some engines have to give.
+_MAKES_NAMESPACES = {
+    "CapAdd": ["NET_ADMIN", "SYS_ADMIN"],
+    "SecurityOpt": ["apparmor=unconfined", "label=disable"],
+    "MaskedPaths": [],
+    "ReadonlyPaths": [],
+}
 
 
 @attrs.define(eq=False)
@@ -93,7 +101,7 @@ def helper_config(
         network: Docker's network mode for the helper.
         arguments: Python's.
         labels: the helper's.
-        privileged: whether it may make namespaces, and all else.
+        privileged: whether it may make namespaces.
     """
     return {
         "Image": own["Image"],
@@ -104,7 +112,7 @@ def helper_config(
         "Labels": dict(labels),
         "HostConfig": {
             "NetworkMode": network,
-            **({"Privileged": True} if privileged else {"CapAdd": ["NET_ADMIN"]}),
+            **(_MAKES_NAMESPACES if privileged else {"CapAdd": ["NET_ADMIN"]}),
             "VolumesFrom": [own["Id"]],
         },
     }

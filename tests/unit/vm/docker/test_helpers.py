@@ -17,5 +17,5 @@ def test_a_helper_may_do_no_more_than_it_has_to() -> None:
         "VolumesFrom": ["0123456789ab"],
     }
     assert (visiting["Image"], visiting["Cmd"]) == ("sha256:feed", ["-m", "visit"])
-    assert "Privileged" not in visiting["HostConfig"]
-    assert routing["HostConfig"]["Privileged"] is True
+    assert routing["HostConfig"]["CapAdd"] == ["NET_ADMIN", "SYS_ADMIN"]
+    assert routing["HostConfig"]["ReadonlyPaths"] == []
