@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any, TypeVar
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred, DeferredList, DeferredLock, succeed
 from twisted.logger import Logger
 
 from emulator.core.clock import Clock
@@ -26,23 +27,26 @@ from emulator.vm.libvirt import blocking_leases as leases
 from emulator.vm.libvirt import disks, names
 from emulator.vm.libvirt.blocking import Conflict, Hypervisor, LibvirtError, Missing, Unsupported
 from emulator.vm.libvirt.blocking_console import blocking_console_path
+from emulator.vm.libvirt.blocking_domains import (
+    blocking_all,
+    blocking_define,
+    blocking_discard,
+    blocking_discard_remains,
+    blocking_set_note,
+    blocking_watched,
+)
 from emulator.vm.libvirt.boot_watch import BootWatch, heard_by_lease
-from emulator.vm.libvirt.domain import Disk, Domain, LinkPort, NetworkPort, Note, Port
+from emulator.vm.libvirt.domain import Domain, LinkPort, NetworkPort, Note, Port
 from emulator.vm.libvirt.domain_xml import (
-    NOTE_PREFIX,
-    NOTE_URI,
-    disks_of,
     display_of,
-    domain_like,
-    domain_xml,
-    note_update,
-    parse,
     ports_of,
 )
 from emulator.vm.libvirt.guests import Found, blocking_find
 from emulator.vm.libvirt.host import Host, Hosts
 
 log = Logger(namespace="emulator.vm.libvirt")
+
+T = TypeVar("T")
 
 # How often a guest that is to go down is looked at, and asked again: one that is still booting
 # hears nothing of the first time.
@@ -119,7 +123,9 @@ class Domains(VMManager, WaitsForGuests):
             # Whatever is made from here on has an owner, also where this program is killed.
             await host.connection.run(blocking_define, host.place, domain, found is not None)
             self.hosts.holds(host, spec.key)
-            port, address = await self._plan_port(host, spec)
+            port, addressing = await self._plan_port(host, spec)
+            # Whatever is under way beside comes to its end before it is undone.
+            undo.push_async_callback(both, addressing)
             provided = await host.connection.run(
                 disks.blocking_provide,
                 host.place,
@@ -133,29 +139,35 @@ class Domains(VMManager, WaitsForGuests):
                 console_log=await host.connection.run(
                     blocking_console_path, host.place, spec.instance_id
                 ),
-                note=attrs.evolve(note, address=address or ""),
             )
             await host.connection.run(blocking_define, host.place, domain, True)
-            guest = await self._up(host, domain.note)
+            guest = await self._up(host, domain.note, addressing)
             undo.pop_all()
         return guest
 
-    async def _plan_port(self, host: Host, spec: LaunchSpec) -> tuple[Port, str | None]:
-        """Return a new guest's first interface, and its address where that is known already."""
+    async def _plan_port(self, host: Host, spec: LaunchSpec) -> tuple[Port, Deferred[str | None]]:
+        """Return a new guest's first interface, and what will be its address on that."""
         mac_address = spec.mac_address or _mac_of(spec.key)
         if self._ports.obstacle() is None:
-            return LinkPort(await self._ports.prepare(spec), mac_address), None
+            return LinkPort(await self._ports.prepare(spec), mac_address), succeed(None)
         network = host.place.network
+        nwfilter = await host.connection.run(leases.metadata_filter)
+        # A network's DHCP server takes its time, but a guest boots before it asks.
+        addressing = Deferred.fromCoroutine(self._reserve(host, spec.key, network, mac_address))
+        return NetworkPort(network, mac_address, nwfilter), addressing
+
+    async def _reserve(
+        self, host: Host, key: GuestKey, network: str, mac_address: str
+    ) -> str | None:
         async with self._leases_lock:
-            address = await host.connection.run(leases.reserve, network, mac_address)
-            nwfilter = await host.connection.run(leases.metadata_filter)
+            address = await host.connection.run_slowly(leases.reserve, network, mac_address)
         if address is None:
             log.info(
                 "{instance}: its address on the network {network} is not known here",
-                instance=spec.instance_id,
+                instance=key,
                 network=network,
             )
-        return NetworkPort(network, mac_address, nwfilter), address
+        return address
 
     async def _undo(self, host: Host, key: GuestKey) -> None:
         try:
@@ -164,15 +176,27 @@ class Domains(VMManager, WaitsForGuests):
             # The next start finds it, as it is not whole.
             log.warn("{instance} left something: {error}", instance=key, error=str(error))
 
-    async def _up(self, host: Host, note: Note) -> Guest:
-        """Start a domain that is off, or waits, and return the guest that it is."""
+    async def _up(
+        self, host: Host, note: Note, addressing: Deferred[str | None] | None = None
+    ) -> Guest:
+        """Start a domain that is off, or waits, and return the guest that it is.
+
+        Args:
+            host: where it is.
+            note: what it says of itself.
+            addressing: fires with its address where it is not plugged in; None: as noted.
+        """
         key, name = note.key, names.domain_name(note.key.instance_id)
         plugged = self._ports.obstacle() is None
         watched = await host.connection.run(blocking_watched, name)
-        await host.connection.run(Hypervisor.start, name, paused=plugged)
-        address: str | None = note.address or None
+        # A hypervisor needs a good part of a second, which the guest's network need not wait for.
+        starting = Deferred.fromCoroutine(
+            host.connection.run_slowly(Hypervisor.start, name, paused=plugged)
+        )
         if plugged:
-            address = await self._ports.connect(key)
+            addressing = Deferred.fromCoroutine(self._ports.connect(key))
+        address = await both(addressing or succeed(note.address or None), starting)
+        if plugged:
             self._joined.add(key.instance_id)
             await host.connection.run(Hypervisor.resume, name)
         note = attrs.evolve(note, is_whole=True, address=address or "")
@@ -206,7 +230,12 @@ class Domains(VMManager, WaitsForGuests):
             return self.guest_of(found)
         if self._ports.obstacle() is None:
             await self._ports.before_start(found.note.key)
-        return await self._up(host, found.note)
+        try:
+            return await self._up(host, found.note)
+        except VMError:
+            # It must not be left waiting for a network that it does not get.
+            await host.connection.run_slowly(Hypervisor.power_off, names.domain_name(instance_id))
+            raise
 
     async def stop(self, instance_id: str, *, force: bool) -> None:
         """Press the power button; pull the plug where that is wanted, or nothing else helps."""
@@ -231,7 +260,7 @@ class Domains(VMManager, WaitsForGuests):
                 instance=name,
                 seconds=grace_seconds,
             )
-        await host.connection.run(Hypervisor.power_off, name)
+        await host.connection.run_slowly(Hypervisor.power_off, name)
 
     def hurry(self, instance_id: str) -> None:
         """Have the plug pulled at once of a guest that was asked to go down."""
@@ -298,7 +327,7 @@ class Domains(VMManager, WaitsForGuests):
 
     async def _start_anew(self, host: Host, name: str) -> None:
         """Make a machine anew that hears no button any more."""
-        await host.connection.run(Hypervisor.power_off, name)
+        await host.connection.run_slowly(Hypervisor.power_off, name)
         await self.start(name)
 
     async def _restarts(self, name: str, rebooted: Deferred[None]) -> bool:
@@ -340,11 +369,11 @@ class Domains(VMManager, WaitsForGuests):
             await self._remove_remains(host, instance_id)
             return
         name = names.domain_name(instance_id)
-        await host.connection.run(Hypervisor.power_off, name)
+        await host.connection.run_slowly(Hypervisor.power_off, name)
         for port in ports_of(found.xml):
             if isinstance(port, NetworkPort):
                 async with self._leases_lock:
-                    await host.connection.run(leases.release, port.network, port.mac_address)
+                    await host.connection.run_slowly(leases.release, port.network, port.mac_address)
         await host.connection.run(blocking_discard, host.place, instance_id)
         await host.connection.run(Hypervisor.undefine, name)
         await self._ports.forget(found.note.key)
@@ -403,78 +432,18 @@ class Domains(VMManager, WaitsForGuests):
         return done
 
 
-# In threads
-
-
-def blocking_define(
-    hypervisor: Hypervisor, place: names.Place, domain: Domain, again: bool
-) -> None:
-    """Define a domain.
-
-    Args:
-        hypervisor: where.
-        place: says which domain it is made like, if any.
-        domain: what it is to be.
-        again: whether there may be one already, which is changed then.
+async def both(first: Deferred[T], *others: Deferred[Any]) -> T:
+    """Return what the first comes to, once it and the others have come to their ends.
 
     Raises:
-        Conflict: there is a domain of that name that is not to be changed.
-        Missing: the domain that it is to be made like is not there.
+        VMError: one of them failed, but not before all have ended.
     """
-    if not again and hypervisor.state(domain.name) is not None:
-        raise Conflict(f"there is a domain {domain.name} already, which is not this emulator's")
-    if not place.reference_domain:
-        hypervisor.define(domain_xml(domain))
-        return
-    template = hypervisor.xml(place.reference_domain, inactive=True)
-    if template is None:
-        raise Missing(f"EC2_REFERENCE_DOMAIN={place.reference_domain}: there is no such domain")
-    hypervisor.define(domain_like(template, domain))
-
-
-def blocking_watched(hypervisor: Hypervisor, name: str) -> tuple[NetworkPort, int] | None:
-    """Return what a guest will be heard of through, and when its lease of now ends.
-
-    None: there is no knowing.
-    """
-    text = hypervisor.xml(name)
-    first = None if text is None else next(ports_of(parse(text)), None)
-    if not isinstance(first, NetworkPort):
-        return None
-    until = leases.leased_until(hypervisor, first.network, first.mac_address)
-    return None if until is None else (first, until)
-
-
-def blocking_set_note(hypervisor: Hypervisor, note: Note) -> None:
-    """Have a domain say something else of its instance."""
-    name = names.domain_name(note.key.instance_id)
-    hypervisor.set_metadata(name, note_update(note), NOTE_PREFIX, NOTE_URI)
-
-
-def blocking_discard(hypervisor: Hypervisor, place: names.Place, instance_id: str) -> None:
-    """Delete the disks that were made for a domain, and what else it left in the pool."""
-    text = hypervisor.xml(names.domain_name(instance_id), inactive=True)
-    if text is not None:
-        held: list[Disk] = list(disks_of(parse(text)))
-        own = disks.own_volumes(place, held)
-        disks.blocking_discard(hypervisor, place, own)
-    disks.blocking_discard_remains(hypervisor, place, instance_id)
-
-
-def blocking_discard_remains(hypervisor: Hypervisor, place: names.Place, instance_id: str) -> None:
-    """Delete what an instance left in the pool that has no domain any more, whosever it was."""
-    if names.is_instance(instance_id) and hypervisor.state(instance_id) is None:
-        disks.blocking_discard_remains(hypervisor, place, instance_id)
-
-
-def blocking_all(hypervisor: Hypervisor, namespace: str) -> Sequence[Found]:
-    """Return every domain of an emulator's."""
-    found = (
-        blocking_find(hypervisor, name, namespace)
-        for name in hypervisor.domains()
-        if names.is_instance(name)
-    )
-    return [each for each in found if each is not None]
+    ended = await DeferredList([first, *others], consumeErrors=True)
+    for succeeded, value in ended:
+        if not succeeded:
+            value.raiseException()
+    result: T = ended[0][1]
+    return result
 
 
 def _mac_of(key: GuestKey) -> str:

@@ -12,7 +12,7 @@ from tests.functional.docker.waiting import until
 from tests.functional.libvirt.hypervisor import Hypervisor
 
 # Software emulation on a machine that does other things as well.
-BOOT_SECONDS = 900
+BOOT_SECONDS = 1500
 # One processor: two that are emulated on a busy machine wait for each other.
 SMALL = "t2.micro"
 
@@ -23,7 +23,9 @@ class VmCloud(Cloud):
     def __init__(self, hypervisor: Hypervisor, **environ: str) -> None:
         self.hypervisor = hypervisor
         engine: Any = hypervisor  # it answers what a Docker engine is asked here
-        super().__init__(engine, **{**hypervisor.environ, **environ})
+        # A guest that is emulated on a busy machine needs minutes to shut down.
+        patient = {"EC2_LIBVIRT_STOP_SECONDS": "600"}
+        super().__init__(engine, **{**hypervisor.environ, **patient, **environ})
 
     def launch(self, image_id: str = "", count: int = 1, **params: Any) -> list[str]:
         """Launch small instances of the lab's image, once it is known."""

@@ -142,7 +142,7 @@ def test_a_stopped_instance_shuts_down_and_starts_again(
 ) -> None:
     boots = cloud.boots(guest)
     cloud.ec2.stop_instances(InstanceIds=[guest])
-    cloud.until_state(guest, "stopped", 180)
+    cloud.until_state(guest, "stopped", 600)
     assert hypervisor.state(guest) == "shut off (shutdown)"
     cloud.ec2.start_instances(InstanceIds=[guest])
     cloud.until_state(guest, "running")
