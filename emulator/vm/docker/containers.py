@@ -17,7 +17,7 @@ from emulator.core.background import Background
 from emulator.core.threads import Threads
 from emulator.vm.docker import files, names
 from emulator.vm.docker.archive import Entry, pack
-from emulator.vm.docker.blocking import Conflict, Engine, EngineError, Missing
+from emulator.vm.docker.blocking import Conflict, Engine, EngineError, Missing, Unreachable
 from emulator.vm.docker.connection import Connection
 from emulator.vm.docker.flags import DockerFlags
 from emulator.vm.docker.host_keys import new_host_keys
@@ -55,6 +55,7 @@ ENDING = "ending"
 # What a guest's first process ends with when it wants to be started again.
 REBOOT_STATUS = 133
 GRACE_SECONDS = 10
+FREEZE_TRIES = 3
 # Below what Linux gives to outgoing connections, so that nobody else has them by chance.
 HOST_PORTS = range(10_240, 32_768)
 _TRIES = 5
@@ -293,10 +294,23 @@ class Containers(VMManager):
             await self._threads.run(engine.stop, found["Id"], 0 if force else GRACE_SECONDS)
             self._forget(_key(found))
             return
-        try:
-            await self._threads.run(engine.pause, found["Id"])
-        except Conflict:
-            log.debug("{instance} ended while it was being stopped", instance=instance_id)
+        await self._freeze(engine, found["Id"], instance_id)
+
+    async def _freeze(self, engine: Engine, container: str, instance_id: str) -> None:
+        # On a busy machine the kernel now and then gives up on processes that are just being
+        # made; a moment later it freezes them.
+        for tries_left in reversed(range(FREEZE_TRIES)):
+            try:
+                await self._threads.run(engine.pause, container)
+            except Conflict:
+                log.debug("{instance} ended while it was being stopped", instance=instance_id)
+            except EngineError as error:
+                if not tries_left or isinstance(error, Unreachable):
+                    raise
+                what = "{instance} was not frozen and is tried again: {error}"
+                log.info(what, instance=instance_id, error=str(error))
+                continue
+            return
 
     async def reboot(self, instance_id: str) -> None:
         """Restart a guest's processes."""

@@ -349,6 +349,23 @@ def test_a_guest_that_ends_while_it_is_being_stopped_is_stopped(host: DockerHost
     assert host.engine.box(NAME)["State"]["Status"] == "exited"
 
 
+def test_a_guest_that_is_not_frozen_at_once_is_tried_again(host: DockerHost) -> None:
+    launched(host)
+    host.engine.failing["pause"] = [EngineError("unable to freeze"), EngineError("again")]
+    result_of(host.manager.stop(ID, force=False))
+
+    assert host.engine.box(NAME)["State"]["Status"] == "paused"
+
+
+def test_a_guest_that_cannot_be_frozen_is_not_stopped(host: DockerHost) -> None:
+    launched(host)
+    host.engine.failing["pause"] = [EngineError("unable to freeze")] * 9
+
+    with pytest.raises(EngineError, match="unable to freeze"):
+        result_of(host.manager.stop(ID, force=False))
+    assert host.engine.box(NAME)["State"]["Status"] == "running"
+
+
 def test_a_guest_that_does_not_come_up_again_did_not_start() -> None:
     host = new_host(stop_for_real=True)
     launched(host)
