@@ -174,7 +174,7 @@ def blocking_machine(hypervisor: Hypervisor, place: Place) -> tuple[Machine, str
         raise LibvirtError(f"{place.uri} runs no virtual machines for {architecture} by QEMU")
     missing: str | None = "this machine has no hardware virtualization (no /dev/kvm)"
     if KVM in kinds:
-        name = f"ec2-emulator.kvm-probe.{place.namespace}"
+        name = kvm.probe_name(place.namespace)
         missing = kvm.obstacle(hypervisor, place.pool, name, pauses, KVM)
     kind = QEMU if missing is not None else KVM
     machine = _MACHINES.get(architecture, "")

@@ -7,6 +7,7 @@ that it lives.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 from lxml import etree
@@ -84,8 +85,16 @@ def obstacle(
     except LibvirtError as error:
         return str(error).strip().splitlines()[-1]
     finally:
-        hypervisor.power_off(name)
-        storage.delete(hypervisor, pool, name)
+        with contextlib.suppress(LibvirtError):
+            hypervisor.power_off(name)
+        with contextlib.suppress(LibvirtError):
+            # The next start removes it.
+            storage.delete(hypervisor, pool, name)
+
+
+def probe_name(namespace: str) -> str:
+    """Return the name of the test guest of an emulator, and of its disk."""
+    return f"ec2-emulator.kvm-probe.{namespace}"
 
 
 def _fate(hypervisor: Hypervisor, name: str, pauses: Iterator[None]) -> str | None:

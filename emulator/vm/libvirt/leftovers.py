@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 
 from emulator.vm.libvirt import blocking_disks as disks
+from emulator.vm.libvirt import blocking_storage as storage
 from emulator.vm.libvirt import names
 from emulator.vm.libvirt.blocking import Hypervisor
+from emulator.vm.libvirt.kvm import probe_name
 from emulator.vm.libvirt.pool import Pool
 
 
@@ -28,3 +30,4 @@ def blocking_sweep(
         for instance_id in guests:
             disks.give_up_copies(hypervisor, names.domain_name(instance_id))
     pool.sweep(busy)
+    storage.delete(hypervisor, place.pool, probe_name(place.namespace))

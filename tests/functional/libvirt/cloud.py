@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import subprocess
 from typing import Any
 
@@ -82,9 +81,10 @@ class VmCloud(Cloud):
 
     def console(self, instance_id: str) -> str:
         """Return what GetConsoleOutput shows."""
-        shown = self.ec2.get_console_output(InstanceId=instance_id, Latest=True)
-        output = shown.get("Output", "")
-        return base64.b64decode(output).decode(errors="replace") if output else ""
+        # botocore decodes it.
+        return str(
+            self.ec2.get_console_output(InstanceId=instance_id, Latest=True).get("Output", "")
+        )
 
     def boots(self, instance_id: str) -> int:
         """Return how often the guest's kernel has begun, by what its console kept."""
