@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from threading import Event
 
 import attrs
 from lxml import etree
@@ -61,6 +62,13 @@ class Host:
     acceleration: str = attrs.field(default="", init=False)
     _machine: Machine | None = attrs.field(default=None, init=False)
     _lock: DeferredLock = attrs.field(factory=DeferredLock, init=False)
+    _ending: Event = attrs.field(factory=Event, init=False)
+
+    async def close(self) -> None:
+        """Let go of the connection, once nothing is being tried over it any more."""
+        self._ending.set()
+        async with self._lock:
+            await self.connection.close()
 
     async def machine(self) -> Machine:
         """Return what domains are made with; hardware virtualization is tried once.
@@ -70,7 +78,9 @@ class Host:
         """
         async with self._lock:
             if self._machine is None:
-                found, missing = await self.connection.run_slowly(blocking_machine, self.place)
+                found, missing = await self.connection.run_slowly(
+                    blocking_machine, self.place, self._ending
+                )
                 self._machine = found
                 self.acceleration = _in_words(found, missing)
                 if missing is not None:
@@ -158,8 +168,15 @@ class Hosts:
 # What a hypervisor makes domains with
 
 
-def blocking_machine(hypervisor: Hypervisor, place: Place) -> tuple[Machine, str | None]:
+def blocking_machine(
+    hypervisor: Hypervisor, place: Place, ending: Event
+) -> tuple[Machine, str | None]:
     """Return that, and what keeps hardware virtualization from being used; None: nothing does.
+
+    Args:
+        hypervisor: where.
+        place: whose pool holds a test guest for the moment.
+        ending: is set when nobody wants to know any more.
 
     Raises:
         LibvirtError: it makes no domains of a kind we know.
@@ -175,18 +192,17 @@ def blocking_machine(hypervisor: Hypervisor, place: Place) -> tuple[Machine, str
     missing: str | None = "this machine has no hardware virtualization (no /dev/kvm)"
     if KVM in kinds:
         name = kvm.probe_name(place.namespace)
-        missing = kvm.obstacle(hypervisor, place.pool, name, pauses, KVM)
+        missing = kvm.obstacle(hypervisor, place.pool, name, partial(pauses, ending), KVM)
     kind = QEMU if missing is not None else KVM
     machine = _MACHINES.get(architecture, "")
     described = parse(hypervisor.domain_capabilities(kind, architecture, machine or None))
     return Machine(kind, architecture, machine, cpu_mode(kind, described), memory_mib), missing
 
 
-def pauses() -> Iterator[None]:
+def pauses(ending: Event) -> Iterator[None]:
     """Yield after a pause each, for as long as a test guest is waited for; in a thread."""
     left = kvm.TIMEOUT_SECONDS
-    while left > 0:
-        time.sleep(kvm.PAUSE_SECONDS)  # noqa: TID251 - in a thread
+    while left > 0 and not ending.wait(kvm.PAUSE_SECONDS):
         left -= kvm.PAUSE_SECONDS
         yield
 

@@ -104,7 +104,7 @@ class LibvirtManager(Storage, FollowsGuests, HasNetworks):
             await gatherResults([Deferred.fromCoroutine(self._end(host, each)) for each in up])
             if self.networks is not None and self.networks.host is host:
                 await self._unplug_all(host, self.networks)
-            await host.connection.close()
+            await host.close()
         except VMError as error:
             log.warn("not every guest is shut down: {error}", error=str(error))
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Event
 from typing import Any
 
 import attrs
@@ -9,7 +10,7 @@ from lxml import etree
 
 pytest.importorskip("libvirt", reason="libvirt's binding is missing: tests/lab/parts/90-libvirt")
 
-from emulator.vm.libvirt import blocking_storage, kvm
+from emulator.vm.libvirt import blocking_storage, host, kvm
 from emulator.vm.libvirt.blocking import CRASHED, OFF, PAUSED, RUNNING, DomainState, LibvirtError
 from emulator.vm.libvirt.host import blocking_machine, cpu_mode, kinds_of
 from emulator.vm.libvirt.names import Place
@@ -150,9 +151,9 @@ def test_a_pool_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def machine_of(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, str | None]:
-    monkeypatch.setattr("emulator.vm.libvirt.host.pauses", pauses)
+    monkeypatch.setattr("emulator.vm.libvirt.host.pauses", lambda _: pauses())
     hypervisor: Any = machine
-    return blocking_machine(hypervisor, Place())
+    return blocking_machine(hypervisor, Place(), Event())
 
 
 def test_with_kvm_guests_have_the_machines_own_processor(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,3 +195,10 @@ def test_kinds_are_those_of_the_machines_own_processor() -> None:
 
 def test_a_processor_that_is_not_supported_is_not_asked_for() -> None:
     assert cpu_mode("kvm", etree.fromstring("<d><cpu><mode name='custom'/></cpu></d>")) == ""
+
+
+def test_nobody_is_waited_for_once_the_emulator_ends() -> None:
+    ending = Event()
+    ending.set()
+
+    assert list(host.pauses(ending)) == []
