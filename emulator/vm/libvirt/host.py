@@ -224,5 +224,5 @@ def cpu_mode(kind: str, described: etree._Element) -> str:
         for mode in described.iterfind("cpu/mode")
         if mode.get("supported") == "yes"
     }
-    wanted = "host-passthrough" if kind == KVM else "maximum"
+    wanted = kvm.GUESTS_CPU if kind == KVM else "maximum"
     return wanted if wanted in supported else ""

@@ -14,12 +14,16 @@ from lxml import etree
 
 from emulator.vm.libvirt import blocking_storage as storage
 from emulator.vm.libvirt.blocking import CRASHED, Hypervisor, LibvirtError
+from emulator.vm.libvirt.domain import KVM
 from emulator.vm.libvirt.domain_xml import add, write
 
+# What guests get under hardware virtualization: all that the machine itself has.
+GUESTS_CPU = "host-passthrough"
 # Real hardware needs a tenth of a second; a machine that is busy some more.
 TIMEOUT_SECONDS = 8.0
 PAUSE_SECONDS = 0.1
 _SECTOR_BYTES = 512
+_QEMU = "qemu-system-x86_64"
 # A smaller disk has no geometry for a firmware to read it by.
 _DISK_BYTES = 1 << 20
 _MEMORY_MIB = 16
@@ -49,6 +53,12 @@ def probe_xml(name: str, kind: str, disk_path: str) -> str:
     system = add(root, "os")
     add(system, "type", "hvm", arch="x86_64", machine="pc")
     add(system, "boot", dev="hd")
+    features = add(root, "features")
+    add(features, "acpi")
+    add(features, "apic")
+    if kind == KVM:
+        # The processor that guests are to have: a lesser one may run where that does not.
+        add(root, "cpu", mode=GUESTS_CPU)
     add(root, "on_reboot", "destroy")
     add(root, "on_crash", "preserve")
     devices = add(root, "devices")
@@ -83,13 +93,20 @@ def obstacle(
         hypervisor.run_once(probe_xml(name, kind, path))
         return _fate(hypervisor, name, pauses())
     except LibvirtError as error:
-        return str(error).strip().splitlines()[-1]
+        return _reason(str(error))
     finally:
         with contextlib.suppress(LibvirtError):
             hypervisor.power_off(name)
         with contextlib.suppress(LibvirtError):
             # The next start removes it.
             storage.delete(hypervisor, pool, name)
+
+
+def _reason(message: str) -> str:
+    """Return the first line of what QEMU said, or of what libvirt did, without what is in front."""
+    _, monitor, said = message.partition("monitor:")
+    lines = [line.strip() for line in (said if monitor else message).splitlines() if line.strip()]
+    return lines[0].rpartition(f"{_QEMU}: ")[2] if lines else message
 
 
 def probe_name(namespace: str) -> str:

@@ -104,6 +104,17 @@ def test_the_test_guest_has_a_panic_device_and_no_network() -> None:
     assert root.find("devices/interface") is None
 
 
+def test_the_test_guest_has_the_processor_that_guests_are_to_have() -> None:
+    processors = {
+        kind: etree.fromstring(kvm.probe_xml("probe", kind, "/pool/probe")).find("cpu")
+        for kind in ("kvm", "qemu")
+    }
+
+    assert processors["kvm"] is not None
+    assert processors["kvm"].get("mode") == "host-passthrough"
+    assert processors["qemu"] is None
+
+
 def test_hardware_virtualization_works_where_the_guest_says_so(stored: dict[str, bytes]) -> None:
     machine = Machine([STARTING, STARTING, DomainState(CRASHED, 1)])
 
@@ -131,10 +142,28 @@ def test_whatever_else_the_guest_does_is_an_obstacle(
     assert stored == {}
 
 
-def test_a_hypervisor_that_refuses_says_why_in_its_last_line(stored: dict[str, bytes]) -> None:
-    refusal = "internal error: qemu unexpectedly closed the monitor:\nfailed to initialize kvm"
-
-    assert obstacle(Machine([None], refusal)) == "failed to initialize kvm"
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (
+            "internal error: qemu unexpectedly closed the monitor:\nfailed to initialize kvm",
+            "failed to initialize kvm",
+        ),
+        (
+            (
+                "internal error: qemu unexpectedly closed the monitor: 2026-01-01T00:00:00Z "
+                "qemu-system-x86_64: error: failed to set MSR 0x10a to 0x69\n"
+                "qemu-system-x86_64: kvm.c:3183: Assertion failed."
+            ),
+            "error: failed to set MSR 0x10a to 0x69",
+        ),
+        ("out of memory", "out of memory"),
+    ],
+)
+def test_a_hypervisor_that_refuses_says_why_in_a_line(
+    refusal: str, said: str, stored: dict[str, bytes]
+) -> None:
+    assert obstacle(Machine([None], refusal)) == said
     assert stored == {}
 
 
