@@ -35,7 +35,7 @@ lint: $(DEV)
 
 # In two halves that take about the same time, and not by several workers of one run, of which
 # each would collect every test. EXAMPLES=check has the generating tests try fewer examples.
-EXAMPLES := default
+EXAMPLES := whole
 UNIT := $(BIN)/pytest -q -p no:xdist --hypothesis-profile=$(EXAMPLES)
 
 unit: unit-services unit-others
