@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev-installed
 INSTALLED_FROM := pyproject.toml scripts/venv
 
 .DEFAULT_GOAL := help
-.PHONY: help run image test check venv lint unit unit-others unit-services bench changes coverage clean
+.PHONY: help run image test check venv lint unit unit-others unit-operations bench changes coverage clean
 
 help: ## Say what can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; \
@@ -24,7 +24,7 @@ test: $(DEV) ## Run everything this machine can run, and say what was skipped an
 	@scripts/test
 
 check: $(DEV) ## Lint, types and unit tests side by side, in under a minute
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target EXAMPLES=check lint unit-others unit-services
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target EXAMPLES=check lint unit-others unit-operations
 
 venv: $(DEV) ## Make .venv, with .venv/bin/ec2-emulator and the development tools
 
@@ -38,13 +38,16 @@ lint: $(DEV)
 EXAMPLES := whole
 UNIT := $(BIN)/pytest -q -p no:xdist --hypothesis-profile=$(EXAMPLES)
 
-unit: unit-services unit-others
+# What asks for operations of whole services takes as long as all the rest but for a lint.
+OPERATIONS := tests/unit/services tests/unit/test_every_operation.py tests/unit/test_read_back.py
+
+unit: unit-operations unit-others
 
 unit-others: $(DEV)
-	@$(UNIT) tests/unit --ignore=tests/unit/services
+	@$(UNIT) tests/unit $(OPERATIONS:%=--ignore=%)
 
-unit-services: $(DEV)
-	@$(UNIT) tests/unit/services
+unit-operations: $(DEV)
+	@$(UNIT) $(OPERATIONS)
 
 bench: $(RUNTIME) ## Compare with moto, ministack and a bare echo; BENCH=--quick for a short run
 	@scripts/system-package wrk wrk
