@@ -53,7 +53,11 @@ class VmCloud(Cloud):
         address = self.ssh_address(instance_id)
 
         def attempt() -> subprocess.CompletedProcess[str]:
-            return address.attempt(key, user, command)
+            try:
+                return address.attempt(key, user, command)
+            except subprocess.TimeoutExpired as error:
+                # A guest that is still busy with its boot may take so long to log anybody in.
+                return subprocess.CompletedProcess(error.cmd, 255, "", str(error))
 
         done = until(attempt, lambda done: done.returncode != 255, BOOT_SECONDS)
         assert done.returncode == 0, (command, done.stdout, done.stderr)

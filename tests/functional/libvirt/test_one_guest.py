@@ -5,6 +5,12 @@ The tests stand in the order in which things happen.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from typing import Any
+
 import pytest
 
 from tests.functional.docker.keys import Key
@@ -12,6 +18,8 @@ from tests.functional.docker.waiting import until
 from tests.functional.libvirt.cloud import BOOT_SECONDS, VmCloud
 from tests.functional.libvirt.hypervisor import Hypervisor
 
+# Software emulation on a machine that does other things as well.
+COPY_SECONDS = 300
 USER_DATA = "#!/bin/sh\necho user data of $(hostname) ran as $(id -un) >/root/ran\n"
 
 
@@ -110,6 +118,132 @@ def test_the_guest_finds_itself_on_ec2(cloud: VmCloud, guest: str, key: Key) -> 
 
 def test_the_console_shows_the_kernel(cloud: VmCloud, guest: str) -> None:
     assert "Linux version" in cloud.console(guest)
+
+
+# Volumes
+
+
+@pytest.fixture(scope="module")
+def volume(cloud: VmCloud, guest: str) -> str:
+    """A volume that the guest gets while it runs."""
+    return new_volume(cloud, guest, Size=1)
+
+
+def new_volume(cloud: VmCloud, guest: str, **params: Any) -> str:
+    zone = cloud.instance(guest)["Placement"]["AvailabilityZone"]
+    volume_id = cloud.ec2.create_volume(AvailabilityZone=zone, **params)["VolumeId"]
+    until_volume(cloud, volume_id, "available")
+    return str(volume_id)
+
+
+def until_volume(cloud: VmCloud, volume_id: str, state: str) -> None:
+    until(
+        lambda: cloud.ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0],
+        lambda seen: (
+            seen["State"] == state
+            and all(each["State"] == "attached" for each in seen["Attachments"])
+        ),
+        COPY_SECONDS,
+    )
+
+
+def attach(cloud: VmCloud, guest: str, key: Key, volume_id: str, device: str) -> str:
+    """Attach a volume, and return how the guest finds it, once it does."""
+    cloud.ec2.attach_volume(InstanceId=guest, VolumeId=volume_id, Device=device)
+    until_volume(cloud, volume_id, "in-use")
+    disk = f"/dev/disk/by-id/virtio-{volume_id.replace('-', '')}"
+    there = f"[ -e {disk} ] && echo yes || echo no"
+    until(lambda: cloud.ssh(guest, key, there), lambda said: said == "yes", COPY_SECONDS)
+    return disk
+
+
+def test_a_volume_attached_while_the_guest_runs_grows_and_has_snapshots_with_its_data(
+    cloud: VmCloud, guest: str, key: Key, volume: str
+) -> None:
+    disk = attach(cloud, guest, key, volume, "/dev/sdf")
+    cloud.ec2.modify_volume(VolumeId=volume, Size=2)
+    size = f"sudo blockdev --getsize64 {disk}"
+    until(lambda: cloud.ssh(guest, key, size), lambda said: int(said) == 2 << 30, COPY_SECONDS)
+    make = f"sudo mkfs.ext4 -q {disk} && sudo mount {disk} /mnt"
+    cloud.ssh(guest, key, f"{make} && echo precious | sudo tee /mnt/file && sync")
+    snapshot_id = cloud.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    until(
+        lambda: cloud.ec2.describe_snapshots(SnapshotIds=[snapshot_id])["Snapshots"][0]["State"],
+        lambda state: state == "completed",
+        COPY_SECONDS,
+    )
+    cloud.ssh(guest, key, "echo changed | sudo tee /mnt/file && sync")
+    copy = new_volume(cloud, guest, SnapshotId=snapshot_id, Size=3)
+    cloud.ec2.delete_snapshot(SnapshotId=snapshot_id)
+    other = attach(cloud, guest, key, copy, "/dev/sdg")
+    read = f"sudo mkdir -p /copy && sudo mount {other} /copy && cat /copy/file && sudo umount /copy"
+
+    assert cloud.ssh(guest, key, read) == "precious"
+    cloud.ec2.detach_volume(VolumeId=copy)
+    until_volume(cloud, copy, "available")
+    cloud.ec2.delete_volume(VolumeId=copy)
+
+
+def test_a_volume_is_detached_while_the_guest_runs(
+    cloud: VmCloud, guest: str, key: Key, volume: str, hypervisor: Hypervisor
+) -> None:
+    cloud.ssh(guest, key, "sudo umount /mnt")
+    cloud.ec2.detach_volume(VolumeId=volume)
+    until_volume(cloud, volume, "available")
+
+    assert cloud.ssh(guest, key, "ls /dev/disk/by-id | grep -c virtio-vol") == "2"
+    assert volume not in hypervisor("domblklist", guest)
+    cloud.ec2.delete_volume(VolumeId=volume)
+
+
+# An image of it
+
+
+@pytest.fixture(scope="module")
+def second(cloud: VmCloud, guest: str, key: Key) -> Iterator[str]:
+    """A guest of an image of the first one, which ran on meanwhile.
+
+    Its user data are of several kinds, and their list of users leaves the login user out.
+    """
+    cloud.ssh(guest, key, "echo kept | sudo tee /kept && sync")
+    boots = cloud.boots(guest)
+    made = cloud.ec2.create_image(InstanceId=guest, Name="Golden (1)", NoReboot=True)["ImageId"]
+    until(
+        lambda: cloud.ec2.describe_images(ImageIds=[made])["Images"][0]["State"],
+        lambda state: state == "available",
+        COPY_SECONDS,
+    )
+    assert cloud.boots(guest) == boots
+    data = MIMEMultipart()
+    config = {"users": [{"name": "carol"}], "write_files": [{"path": "/config", "content": "x"}]}
+    data.attach(MIMEText(f"#cloud-config\n{json.dumps(config)}", "cloud-config"))
+    data.attach(MIMEText("#!/bin/sh\necho script >/script\n", "x-shellscript"))
+    root = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 10}}
+    instance_id = cloud.run(
+        made, KeyName="test", UserData=data.as_string(), BlockDeviceMappings=[root]
+    )
+    yield instance_id
+    cloud.ec2.deregister_image(ImageId=made, DeleteAssociatedSnapshots=True)
+    cloud.terminate(instance_id)
+
+
+def test_a_guest_of_its_image_has_its_data_and_is_a_new_machine(
+    cloud: VmCloud, guest: str, second: str, key: Key
+) -> None:
+    finished = "[ -e /script ] && echo yes || echo no"
+    until(lambda: cloud.ssh(second, key, finished), lambda said: said == "yes", BOOT_SECONDS)
+    name = cloud.instance(second)["PrivateDnsName"].partition(".")[0]
+
+    assert cloud.ssh(second, key, "cat /kept; cat /config /script; hostname") == (
+        f"kept\nxscript\n{name}"
+    )
+    assert cloud.ssh(second, key, "id -un carol && sudo id -un") == "carol\nroot"
+    assert cloud.ssh(second, key, "basename $(readlink -f /var/lib/cloud/instance)") == second
+    gib = int(cloud.ssh(second, key, "df --output=size -BM / | tail -n 1 | tr -dc 0-9")) / 1024
+    assert 9 < gib <= 10
+
+
+# Restarts
 
 
 def test_an_instance_that_restarts_itself_runs_on(cloud: VmCloud, guest: str, key: Key) -> None:
