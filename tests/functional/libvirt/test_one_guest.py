@@ -199,7 +199,7 @@ def test_a_volume_is_detached_while_the_guest_runs(
 # An image of it
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def second(cloud: VmCloud, guest: str, key: Key) -> Iterator[str]:
     """A guest of an image of the first one, which ran on meanwhile.
 
