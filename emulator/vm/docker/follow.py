@@ -14,7 +14,8 @@ from emulator.core.clock import Clock
 from emulator.core.threads import Threads
 from emulator.vm.docker import names
 from emulator.vm.docker.blocking import EngineAddress, EventStream, Unreachable
-from emulator.vm.interface import Guest, GuestObserver, MachineImage, VMError
+from emulator.vm.interface import Guest, GuestObserver, MachineImage
+from emulator.vm.telling import Teller
 
 log = Logger(namespace="emulator.vm.docker")
 
@@ -51,25 +52,26 @@ class Follower:
     _guests: Callable[[], Awaitable[Sequence[Guest]]]
     _images: Callable[[], Awaitable[Sequence[MachineImage]]]
     _stream: EventStream | None = attrs.field(default=None, init=False)
-    _observer: GuestObserver | None = attrs.field(default=None, init=False)
-    _closed: bool = attrs.field(default=False, init=False)
+    _teller: Teller = attrs.field(init=False)
     _connected: bool = attrs.field(default=False, init=False)
-    _images_due: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._teller = Teller(log, self._clock, self._background, self._guests, self._images)
 
     def start(self, observer: GuestObserver) -> None:
         """Tell the observer from now on."""
-        self._observer = observer
+        self._teller.observer = observer
         self._background.start("following the Docker engine", self._follow())
 
     def close(self) -> None:
         """Stop reading."""
-        self._closed = True
+        self._teller.closed = True
         if self._stream is not None:
             self._stream.close_connection()
 
     async def _follow(self) -> None:
         retry_seconds, told = FIRST_RETRY_SECONDS, False
-        while not self._closed:
+        while not self._teller.closed:
             self._stream, self._connected = EventStream(self._address), False
             ended = None
             try:
@@ -78,7 +80,7 @@ class Follower:
                 ended = error
             if self._connected:
                 retry_seconds, told = FIRST_RETRY_SECONDS, False
-            if ended is not None and not told and not self._closed:
+            if ended is not None and not told and not self._teller.closed:
                 log.warn("{error}; trying again until it does", error=str(ended))
                 told = True
             await self._pause(retry_seconds)
@@ -91,24 +93,24 @@ class Follower:
 
     def _blocking_read(self, stream: EventStream) -> None:
         for event in stream.read():
-            if self._closed:
+            if self._teller.closed:
                 return
             self._in_reactor(self._heard, event)
 
     def _heard(self, event: Mapping[str, Any]) -> None:
         """Take one event, in the reactor thread."""
-        if self._closed or self._observer is None:
+        if self._teller.closed or self._teller.observer is None:
             return
         if not event:
             self._connected = True
             log.info("following the Docker engine")
-            self._background.start("reading the guests", self._read_guests())
-            self._images_soon(0)
+            self._background.start("reading the guests", self._teller.read_guests())
+            self._teller.images_soon(0)
             return
         action = str(event.get("Action", "")).partition(":")[0]
         if event.get("Type") == "image":
             if action in IMAGE_EVENTS:
-                self._images_soon(IMAGES_AFTER_SECONDS)
+                self._teller.images_soon(IMAGES_AFTER_SECONDS)
             return
         attributes = (event.get("Actor") or {}).get("Attributes") or {}
         key = names.key_of(attributes)
@@ -118,31 +120,4 @@ class Follower:
             and attributes.get(names.NAMESPACE) == self._namespace
             and attributes.get("name") == names.container_name(key.instance_id)
         ):
-            self._observer.guest_changed(key)
-
-    def _images_soon(self, delay_seconds: float) -> None:
-        if not self._images_due:
-            self._images_due = True
-            self._clock.call_later(delay_seconds, self._begin_images)
-
-    def _begin_images(self) -> None:
-        self._images_due = False
-        self._background.start("reading the images", self._read_images())
-
-    async def _read_guests(self) -> None:
-        try:
-            guests = await self._guests()
-        except VMError as error:
-            log.warn("the guests cannot be read: {error}", error=str(error))
-            return
-        if self._observer is not None and not self._closed:
-            self._observer.connected(guests)
-
-    async def _read_images(self) -> None:
-        try:
-            images = await self._images()
-        except VMError as error:
-            log.warn("the images cannot be read: {error}", error=str(error))
-            return
-        if self._observer is not None and not self._closed:
-            self._observer.images_changed(images)
+            self._teller.guest_changed(key)

@@ -16,6 +16,7 @@ from emulator.vm.libvirt.blocking import Hypervisor, Listener, Unreachable
 from emulator.vm.libvirt.domains import Domains
 from emulator.vm.libvirt.guests import blocking_find
 from emulator.vm.libvirt.host import Host
+from emulator.vm.telling import Teller
 
 log = Logger(namespace="emulator.vm.libvirt")
 
@@ -70,14 +71,15 @@ class Follower:
     _background: Background
     _guests: Callable[[], Awaitable[Sequence[Guest]]]
     _images: Callable[[], Awaitable[Sequence[MachineImage]]]
-    _observer: GuestObserver | None = attrs.field(default=None, init=False)
-    _closed: bool = attrs.field(default=False, init=False)
-    _images_due: bool = attrs.field(default=False, init=False)
+    _teller: Teller = attrs.field(init=False)
     _standing: dict[Host, Deferred[None]] = attrs.field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._teller = Teller(log, self._clock, self._background, self._guests, self._images)
 
     def start(self, observer: GuestObserver) -> None:
         """Tell the observer from now on."""
-        self._observer = observer
+        self._teller.observer = observer
         for host in self._domains.hosts.all:
             ears = _Ears(self, host, self._in_reactor)
             host.connection.on_open(_listening(ears))
@@ -86,18 +88,18 @@ class Follower:
 
     def close(self) -> None:
         """Stop telling."""
-        self._closed = True
+        self._teller.closed = True
         self._domains.hears_reboots = False
 
     async def _follow(self, host: Host) -> None:
         retry_seconds, told = FIRST_RETRY_SECONDS, False
-        while not self._closed:
+        while not self._teller.closed:
             broken: Deferred[None] = Deferred()
             self._standing[host] = broken
             try:
                 await host.connection.run(Hypervisor.is_alive)
             except Unreachable as error:
-                if not told and not self._closed:
+                if not told and not self._teller.closed:
                     log.warn("{error}; trying again until it does", error=str(error))
                 told = True
                 await self._pause(retry_seconds)
@@ -105,11 +107,11 @@ class Follower:
                 continue
             retry_seconds, told = FIRST_RETRY_SECONDS, False
             log.info("following {uri}", uri=host.place.uri)
-            await self._read_guests()
-            self.images_soon()
+            await self._teller.read_guests()
+            self._teller.images_soon(IMAGES_AFTER_SECONDS)
             self._background.start(f"trying {host.place.uri}", _try(host))
             await broken
-            if not self._closed:
+            if not self._teller.closed:
                 log.warn("the connection to {uri} broke", uri=host.place.uri)
 
     def _pause(self, seconds: float) -> Deferred[None]:
@@ -131,7 +133,7 @@ class Follower:
 
     def domain_changed(self, host: Host, name: str) -> None:
         """Have a guest looked at."""
-        if not self._closed:
+        if not self._teller.closed:
             self._background.start(f"hearing of {name}", self._tell(host, name))
 
     async def _tell(self, host: Host, name: str) -> None:
@@ -148,36 +150,11 @@ class Follower:
 
     def guest_changed(self, key: GuestKey) -> None:
         """Have a guest looked at."""
-        if self._observer is not None and not self._closed:
-            self._observer.guest_changed(key)
+        self._teller.guest_changed(key)
 
     def images_soon(self) -> None:
         """Look at the images in a moment."""
-        if not self._images_due and not self._closed:
-            self._images_due = True
-            self._clock.call_later(IMAGES_AFTER_SECONDS, self._begin_images)
-
-    def _begin_images(self) -> None:
-        self._images_due = False
-        self._background.start("reading the images", self._read_images())
-
-    async def _read_guests(self) -> None:
-        try:
-            guests = await self._guests()
-        except VMError as error:
-            log.warn("the guests cannot be read: {error}", error=str(error))
-            return
-        if self._observer is not None and not self._closed:
-            self._observer.connected(guests)
-
-    async def _read_images(self) -> None:
-        try:
-            images = await self._images()
-        except VMError as error:
-            log.warn("the images cannot be read: {error}", error=str(error))
-            return
-        if self._observer is not None and not self._closed:
-            self._observer.images_changed(images)
+        self._teller.images_soon(IMAGES_AFTER_SECONDS)
 
 
 async def _try(host: Host) -> None:
